@@ -1,0 +1,207 @@
+import type { BackupKind, Checkpoint, HookMoment, PhaseKind, RollbackCriteria, Window } from '../src/plan/model.js';
+
+/**
+ * What the workflows ask of the world: names, inputs and results of all activities. Types only: the workflows import
+ * this file. Payloads carry names, hashes and counts, never rows, statements or plans (those lie in schema rekey by hash).
+ * Every activity observes, then acts: running it twice, or killing it anywhere and running it again, ends in the same state.
+ */
+
+/** Who asks: the journal keeps it, and an activity of a run that does not own the database is refused. */
+export interface RunRef {
+  workflowId: string;
+  /** first run id of the chain, so that resets keep ownership */
+  firstRunId: string;
+  runId: string;
+  namespace: string;
+}
+
+export interface MigrationRequest {
+  plan: string;
+  connection: string;
+}
+
+export interface PhaseRequest extends MigrationRequest {
+  phase: string;
+}
+
+/** Names one phase of one plan; planHash is 12 characters. */
+export interface PhaseRef extends PhaseRequest {
+  planHash: string;
+  run: RunRef;
+}
+
+export interface MigrationBrief {
+  plan: string;
+  phases: { phase: string; kind: PhaseKind; planHash: string; state: PhaseState }[];
+}
+
+export type PhaseState = 'new' | 'open' | 'done' | 'rolled-back';
+
+/** All that the workflow of a phase needs to know of the plan to put its steps in order. */
+export interface PhaseBrief {
+  plan: string;
+  phase: string;
+  kind: PhaseKind;
+  planHash: string;
+  risk: string | null;
+  state: PhaseState;
+  /** how far an earlier run got, for going on after terminate: 'before-swap' or 'after-swap' */
+  cutOver: boolean;
+  tables: string[];
+  checkpoints: Checkpoint[];
+  window: Window | null;
+  /** ms: the window must have this much left */
+  locksWithin: number;
+  /** ms */
+  revalidate: number;
+  hooks: Partial<Record<HookMoment, string>>;
+  rollback: RollbackCriteria;
+  backup: BackupKind;
+  rehearsal: boolean;
+  parallel: number;
+  hasProbes: boolean;
+  hasChecks: boolean;
+  twins: 'early' | 'late';
+}
+
+export interface StepResult {
+  /** true where the step had been done before and nothing was run */
+  already: boolean;
+  statements: number;
+  rows: number;
+  seconds: number;
+  longestLockMs: number;
+  tries: number;
+}
+
+export interface PreflightResult {
+  hazards: number;
+  accepted: number;
+  notes: number;
+  fingerprint: string;
+  /** readiness checks that only warn, and notes: their names, at most 20 */
+  warnings: string[];
+}
+
+export interface BackupResult {
+  already: boolean;
+  backup: string;
+  files: number;
+  bytes: number;
+  verified: boolean;
+  format: 'directory' | 'copy' | 'external';
+}
+
+export interface MapRange {
+  table: string;
+  range: number;
+}
+
+export interface MapProgress extends MapRange {
+  done: boolean;
+  rowsDone: number;
+  rowsTotal: number;
+  rowsPerSecond: number;
+  secondsLeft: number | null;
+  /** why the throttle holds the work, if it does */
+  heldBy: string | null;
+}
+
+export interface ValidationResult {
+  passed: boolean;
+  checks: number;
+  /** one line each, at most 20: name, object and count; examples are in rekey.finding */
+  failures: { check: string; on: string; count: number; reason: 'validation' | 'critical-check' | 'probe' | 'check' }[];
+  seconds: number;
+  probes: { probe: string; beforeMs: number; afterMs: number; ratio: number; verdict: 'success' | 'slower' | 'rollback' }[];
+}
+
+/** An open gate: `opening` is a number that the journal gave it, `at` is ISO time. */
+export interface Opening {
+  opening: number;
+  openedAt: string;
+}
+
+export interface DecisionRecord {
+  checkpoint: string;
+  opening: number | null;
+  decision: string;
+  by: string | null;
+  reason: string | null;
+  checklist: string[];
+  /** 'counted' or why it opened nothing */
+  verdict: string;
+  at: string;
+}
+
+export interface PhaseOutcome {
+  tables: number;
+  rows: number;
+  seconds: number;
+  longestLockMs: number;
+  metrics: Record<string, number>;
+}
+
+export interface WayBack {
+  open: boolean;
+  because: string;
+}
+
+/** Where a phase stands by the journal, for the workflow of a rollback. */
+export interface RollBackBrief extends PhaseBrief {
+  wayBack: WayBack;
+}
+
+export interface Activities {
+  // the plan and the run
+  readMigration(request: MigrationRequest & { run: RunRef }): Promise<MigrationBrief>;
+  /** Claims the database for this run; BadInput for wrong order, changed plan, second run. */
+  openPhase(request: PhaseRequest & { run: RunRef }): Promise<PhaseBrief>;
+  openRollBack(request: PhaseRequest & { run: RunRef }): Promise<RollBackBrief>;
+  /** Waits, heartbeating, until a phase that another workflow has open is closed. */
+  awaitPhase(request: PhaseRequest & { run: RunRef }): Promise<{ state: PhaseState }>;
+  closePhase(ref: PhaseRef & { outcome: 'done' | 'rolled-back' }): Promise<PhaseOutcome>;
+  wayBack(ref: PhaseRef): Promise<WayBack>;
+  /** Registers the search attributes where it may; answers with those that exist. */
+  registerSearchAttributes(request: { run: RunRef }): Promise<string[]>;
+
+  // steps, in the order in which a phase runs them; the compensation stands beside each
+  preflight(ref: PhaseRef): Promise<PreflightResult>;
+  rehearse(ref: PhaseRef): Promise<StepResult>;
+  backup(ref: PhaseRef): Promise<BackupResult>;
+  addColumns(ref: PhaseRef): Promise<StepResult>;
+  dropColumns(ref: PhaseRef): Promise<StepResult>;
+  planMap(ref: PhaseRef): Promise<{ ranges: MapRange[] }>;
+  /** Works for `sliceMs` or until the range is done or a pause is asked for. */
+  mapRange(ref: PhaseRef & MapRange & { sliceMs: number }): Promise<MapProgress>;
+  finishMap(ref: PhaseRef): Promise<StepResult>;
+  unmap(ref: PhaseRef): Promise<StepResult>;
+  buildTwins(ref: PhaseRef): Promise<StepResult>;
+  dropTwins(ref: PhaseRef): Promise<StepResult>;
+  validate(ref: PhaseRef & { when: 'before-swap' | 'waiting' | 'after-swap' | 'after-rollback' }): Promise<ValidationResult>;
+  swapKeys(ref: PhaseRef & { opening: number | null }): Promise<StepResult>;
+  /** The online work before the swap back, the short transaction, and the online work after it. */
+  swapKeysBack(ref: PhaseRef): Promise<StepResult>;
+  runHook(ref: PhaseRef & { moment: HookMoment; key: string }): Promise<StepResult>;
+
+  // foundation
+  createFoundation(ref: PhaseRef): Promise<StepResult>;
+  /** Exports the journal and drops the schema rekey. */
+  dropFoundation(ref: PhaseRef): Promise<StepResult>;
+  restoreDrill(ref: PhaseRef): Promise<StepResult>;
+  measureBaseline(ref: PhaseRef): Promise<StepResult>;
+
+  // cleanup: from dropLegacy on there is no way back
+  dropLegacy(ref: PhaseRef): Promise<StepResult>;
+  buildIndexes(ref: PhaseRef): Promise<StepResult>;
+  analyzeTables(ref: PhaseRef): Promise<StepResult>;
+  archiveMapping(ref: PhaseRef): Promise<StepResult>;
+
+  // gates
+  openGate(ref: PhaseRef & { gate: string; deadline: string | null; parked: boolean }): Promise<Opening>;
+  closeGate(ref: PhaseRef & { gate: string; opening: number; outcome: string }): Promise<void>;
+  recordDecision(ref: PhaseRef & { record: DecisionRecord }): Promise<void>;
+  /** Sets or lifts the pause switch that running map slices look at after each batch. */
+  setPause(ref: PhaseRef & { paused: boolean; by: string }): Promise<void>;
+  recordFailure(ref: PhaseRef & { step: string; code: string; message: string; remedy: string }): Promise<void>;
+}
