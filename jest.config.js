@@ -1,8 +1,19 @@
-/** One project: every test may need servers, and starts them through test/servers.ts, which shares them. */
+/**
+ * One project: every test may need servers, and gets them through test/servers.ts, which shares them over the run.
+ * Two workers: a test file keeps a PostgreSQL and often a Temporal worker busy, and CI machines have two cores.
+ */
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  // the sources import './x.js', as the built program needs it; here that is x.ts
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.rekey'],
+  maxWorkers: 2,
   testTimeout: 60000,
 };
