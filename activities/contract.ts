@@ -32,7 +32,8 @@ export interface PhaseRef extends PhaseRequest {
 
 export interface MigrationBrief {
   plan: string;
-  phases: { phase: string; kind: PhaseKind; planHash: string; state: PhaseState }[];
+  /** `owner`: the workflow id that has the phase open, where it is open */
+  phases: { phase: string; kind: PhaseKind; planHash: string; state: PhaseState; owner?: string | null }[];
 }
 
 export type PhaseState = 'new' | 'open' | 'done' | 'rolled-back';
@@ -45,7 +46,7 @@ export interface PhaseBrief {
   planHash: string;
   risk: string | null;
   state: PhaseState;
-  /** how far an earlier run got, for going on after terminate: 'before-swap' or 'after-swap' */
+  /** how far an earlier run got, for going on after terminate: its cutover has committed; for cleanup: its first drop has */
   cutOver: boolean;
   tables: string[];
   checkpoints: Checkpoint[];
@@ -95,8 +96,11 @@ export interface BackupResult {
 export interface MapRange {
   table: string;
   range: number;
+  /** what planMap estimates, for the progress of ranges that have not begun */
+  rows?: number;
 }
 
+/** All figures are of this one range; the workflow adds them up by table. */
 export interface MapProgress extends MapRange {
   done: boolean;
   rowsDone: number;
@@ -106,6 +110,9 @@ export interface MapProgress extends MapRange {
   /** why the throttle holds the work, if it does */
   heldBy: string | null;
 }
+
+/** `after-drop`: cleanup's last look, probes and the plan's checks only. */
+export type ValidationMoment = 'before-swap' | 'waiting' | 'after-swap' | 'after-rollback' | 'after-drop';
 
 export interface ValidationResult {
   passed: boolean;
@@ -132,6 +139,19 @@ export interface DecisionRecord {
   /** 'counted' or why it opened nothing */
   verdict: string;
   at: string;
+}
+
+/**
+ * The event that carried a decision, so that an activity can read identity and principal from the run's history:
+ * the nth (from 1) WorkflowExecutionSignaled of that name, or the update's id.
+ */
+export type DecisionEvent = { signal: string; nth: number } | { update: string };
+
+export interface Sender {
+  /** the client's claim */
+  identity: string | null;
+  /** what the server vouches for; null where it gives none, and for a signal that another workflow passed on */
+  principal: string | null;
 }
 
 export interface PhaseOutcome {
@@ -178,10 +198,12 @@ export interface Activities {
   unmap(ref: PhaseRef): Promise<StepResult>;
   buildTwins(ref: PhaseRef): Promise<StepResult>;
   dropTwins(ref: PhaseRef): Promise<StepResult>;
-  validate(ref: PhaseRef & { when: 'before-swap' | 'waiting' | 'after-swap' | 'after-rollback' }): Promise<ValidationResult>;
+  validate(ref: PhaseRef & { when: ValidationMoment }): Promise<ValidationResult>;
   swapKeys(ref: PhaseRef & { opening: number | null }): Promise<StepResult>;
   /** The online work before the swap back, the short transaction, and the online work after it. */
   swapKeysBack(ref: PhaseRef): Promise<StepResult>;
+  /** What the database itself says: has the cutover committed; for cleanup: has its first drop. */
+  observePhase(ref: PhaseRef): Promise<{ cutOver: boolean }>;
   runHook(ref: PhaseRef & { moment: HookMoment; key: string }): Promise<StepResult>;
 
   // foundation
@@ -192,15 +214,19 @@ export interface Activities {
   measureBaseline(ref: PhaseRef): Promise<StepResult>;
 
   // cleanup: from dropLegacy on there is no way back
-  dropLegacy(ref: PhaseRef): Promise<StepResult>;
+  /** Asks the journal, as swapKeys does, whether the opening of before-drop is still the newest and open. */
+  dropLegacy(ref: PhaseRef & { opening?: number | null }): Promise<StepResult>;
   buildIndexes(ref: PhaseRef): Promise<StepResult>;
   analyzeTables(ref: PhaseRef): Promise<StepResult>;
+  /** Does nothing where the plan keeps the mapping. */
   archiveMapping(ref: PhaseRef): Promise<StepResult>;
 
-  // gates
+  // gates: the opening of before-swap and before-drop stays open until the step that it allows has committed
   openGate(ref: PhaseRef & { gate: string; deadline: string | null; parked: boolean }): Promise<Opening>;
   closeGate(ref: PhaseRef & { gate: string; opening: number; outcome: string }): Promise<void>;
-  recordDecision(ref: PhaseRef & { record: DecisionRecord }): Promise<void>;
+  /** The activity adds identity and principal, read from `event`, where there is one. */
+  recordDecision(ref: PhaseRef & { record: DecisionRecord; event?: DecisionEvent | null }): Promise<void>;
+  readSender(ref: PhaseRef & { event: DecisionEvent }): Promise<Sender>;
   /** Sets or lifts the pause switch that running map slices look at after each batch. */
   setPause(ref: PhaseRef & { paused: boolean; by: string }): Promise<void>;
   recordFailure(ref: PhaseRef & { step: string; code: string; message: string; remedy: string }): Promise<void>;

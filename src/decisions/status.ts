@@ -1,0 +1,63 @@
+import type { ValidationResult, WayBack } from '../../activities/contract.js';
+
+/** What the query `status` answers, what the memo `status` holds. All times are ISO 8601 in UTC. */
+export interface Status {
+  plan: string;
+  planHash: string;
+  phase: string;
+  workflowId: string;
+  state: State;
+  step: string | null;
+  /** when the figures were taken */
+  asOf: string;
+  progress: TableProgress[];
+  checkpoint: CheckpointStatus | null;
+  wayBack: WayBack;
+  failure: FailureStatus | null;
+  /** exact commands to type, the signal first, the update second */
+  next: string[];
+  risk: string | null;
+  /** what else the reader should know: ignored decisions, escalations, a cancel without effect */
+  notes: string[];
+}
+
+export type State =
+  | 'running'
+  | 'waiting-for-approval'
+  | 'waiting-for-window'
+  | 'paused'
+  | 'parked'
+  | 'rolling-back'
+  | 'rolled-back'
+  | 'done';
+
+export interface TableProgress {
+  table: string;
+  rowsDone: number;
+  rowsTotal: number;
+  rowsPerSecond: number;
+  secondsLeft: number | null;
+}
+
+export interface CheckpointStatus {
+  name: string;
+  opening: number;
+  approvals: { by: string; at: string }[];
+  needed: number;
+  from: string[];
+  checklist: string[];
+  until: string | null;
+  validation: (Pick<ValidationResult, 'passed' | 'checks' | 'failures'> & { at: string }) | null;
+}
+
+export interface FailureStatus {
+  step: string;
+  code: string;
+  message: string;
+  remedy: string;
+}
+
+/** A migration shows its open phase, and where all its phases stand. */
+export interface MigrationStatus extends Status {
+  phases: { phase: string; state: string }[];
+}
