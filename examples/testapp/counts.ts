@@ -38,8 +38,9 @@ export type Counts = Record<keyof typeof shares | 'lobs' | 'test_cycles' | 'data
 /** How many rows each table gets, by the plausible share it has of an application's rows. */
 export function countsFor(rows: number): Counts {
   const total = Math.max(1000, Math.floor(rows));
+  const sum = Object.values(shares).reduce((a, b) => a + b, 0);
   const counts = Object.fromEntries(
-    Object.entries(shares).map(([table, share]) => [table, Math.max(12, Math.round(total * share))]),
+    Object.entries(shares).map(([table, share]) => [table, Math.max(12, Math.round((total * share) / sum))]),
   ) as Counts;
   counts.lobs = 5 + Math.floor(total / 20_000);
   counts.test_cycles = 4 + Math.floor(total / 5_000);

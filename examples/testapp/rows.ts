@@ -68,6 +68,13 @@ export function tableRows(counts: Counts, seed: number): TableRows[] {
       { table: 'configurations', column: 'config_id' },
     ),
 
+    // Heads come after their lines of business: that foreign key is initially deferred.
+    insert(
+      'lobs (lob_id, reference, name, head_user_id, created_at)',
+      `g, 'L-' || g, 'Line of business ' || g, ${key.user('g')}, timestamptz '2022-12-15 00:00+00' + g * interval '1 hour'`,
+      counts.lobs,
+      { table: 'lobs', column: 'lob_id' },
+    ),
     insert(
       'users (user_id, reference, email, full_name, lob_id, manager_id, is_active, created_at, updated_at)',
       `${key.user('g')}, 'U-' || g, 'user' || g || '@example.com',
@@ -78,12 +85,6 @@ export function tableRows(counts: Counts, seed: number): TableRows[] {
        not ${chance(8)}, ${at(counts.users)}, timestamptz '2026-01-01 00:00+00'`,
       counts.users,
       { table: 'users', column: 'user_id' },
-    ),
-    insert(
-      'lobs (lob_id, reference, name, head_user_id, created_at)',
-      `g, 'L-' || g, 'Line of business ' || g, ${key.user('g')}, timestamptz '2022-12-15 00:00+00' + g * interval '1 hour'`,
-      counts.lobs,
-      { table: 'lobs', column: 'lob_id' },
     ),
     insert(
       'user_preferences (user_id, locale, theme, delegate_id, updated_at)',
