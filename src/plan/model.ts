@@ -28,10 +28,11 @@ export interface Plan {
   accept: Acceptance[];
   definitions: Definition[];
   references: DeclaredReference[];
-  subscribers: { name: string; because: string }[];
+  subscribers: { name: string; because: string; phase?: string }[];
   phases: Phase[];
 }
 
+/** An external backup whose name is empty is named by whoever approves the checkpoint. */
 export type BackupKind = 'tables' | 'full' | { external: string };
 
 export interface KeyDefaults {
@@ -60,6 +61,8 @@ export interface Acceptance {
   hazard: string;
   on: string;
   because: string;
+  /** the phase it is for, where `on` names no table that a phase lists */
+  phase?: string;
 }
 
 export interface Definition {
@@ -67,6 +70,8 @@ export interface Definition {
   using?: string;
   check?: string;
   as?: string;
+  /** as in Acceptance */
+  phase?: string;
 }
 
 export interface DeclaredReference {
@@ -167,7 +172,9 @@ export interface PlanCheck {
   timeout: number;
   what:
     | { sql: string; expect: 'no rows' | number | string }
-    | { http: { method: string; url: string; body: unknown; headers: Record<string, string>; expect: number } }
+    | {
+        http: { method: string; url: string; body: unknown; headers: Record<string, string>; expect: number };
+      }
     | { hook: string };
 }
 
