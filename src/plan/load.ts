@@ -38,11 +38,24 @@ export function readPlanText(text: string, fileName: string): LoadedPlan {
     const plan = fillIn(result.data);
     const wrong = checkPlan(plan);
     if (wrong.length === 0) return { plan, locate };
-    throw planErrors(wrong, locate);
+    throw new PlanErrors(located(wrong, (p) => locate(p.path)).sort(asInTheFile));
   }
-  const here = located(problems, (p) => (p.offset === undefined ? locate(p.path) : locate(p.path, p.offset)));
+  // Located before looking further, which takes the bad words out of the document.
+  const here = located(problems, (p) => locate(p.path, p.offset));
   const beyond = located(problemsBeyond(document, problems), (p) => locate(p.path));
-  throw new PlanErrors([...here, ...beyond]);
+  throw new PlanErrors([...here, ...beyond].sort(asInTheFile));
+}
+
+/** By line and column, which stand in front of the path. */
+function asInTheFile(a: RekeyError, b: RekeyError): number {
+  const [x, y] = [a, b].map(
+    (e) =>
+      /:(\d+):(\d+)( |$)/
+        .exec(e.where ?? '')
+        ?.slice(1)
+        .map(Number) ?? [0, 0],
+  );
+  return x![0]! - y![0]! || x![1]! - y![1]!;
 }
 
 type Placed = PlanProblem & { offset?: number };
@@ -88,10 +101,24 @@ function problemsBeyond(document: Document<ParsedNode>, found: readonly PlanProb
     }
     const rest: unknown = document.toJS();
     const result = planWords.safeParse(rest);
-    if (result.success) return checkPlan(fillIn(result.data)).filter((p) => !p.code.startsWith('plan.no-'));
+    if (result.success) {
+      return checkPlan(fillIn(result.data)).filter(
+        (p) => !p.code.startsWith('plan.no-') && !dependent.has(p.code),
+      );
+    }
     problems = schemaProblems(result.error, rest);
   }
   return [];
+}
+
+/** Whether a problem may only be there because another one's words were taken out. */
+function mayDepend(problem: PlanProblem, found: readonly PlanProblem[]): boolean {
+  if (problem.code.startsWith('plan.no-')) return true;
+  if (problem.code === 'plan.unknown-phase' || problem.code === 'plan.unknown-table') return true;
+  const around = JSON.stringify(problem.path.slice(0, -1)).slice(0, -1);
+  return (
+    problem.code === 'plan.too-many-approvals' && found.some((p) => JSON.stringify(p.path).startsWith(around))
+  );
 }
 
 /** Later items of a list go first, so that the paths of earlier ones stay right. */
