@@ -102,9 +102,7 @@ function problemsBeyond(document: Document<ParsedNode>, found: readonly PlanProb
     const rest: unknown = document.toJS();
     const result = planWords.safeParse(rest);
     if (result.success) {
-      return checkPlan(fillIn(result.data)).filter(
-        (p) => !p.code.startsWith('plan.no-') && !dependent.has(p.code),
-      );
+      return checkPlan(fillIn(result.data)).filter((p) => !mayDepend(p, found));
     }
     problems = schemaProblems(result.error, rest);
   }

@@ -22,7 +22,7 @@ export function normalPhase(plan: Plan, phaseName: string): string {
     references: plan.references.filter((reference) => movesIn(plan, reference, phase)),
     accept: plan.accept.filter((entry) => isAbout(entry.on, entry.phase)),
     definitions: plan.definitions.filter((entry) => isAbout(entry.object, entry.phase)),
-    subscribers: plan.subscribers.filter((entry) => entry.phase === undefined || entry.phase === phaseName),
+    subscribers: plan.subscribers.filter((entry) => entry.phase === phaseName),
   });
 }
 
