@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, CancelledFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import type { FailureStatus } from '../src/decisions/status.js';
 import type { ErrorDetails, ErrorType } from '../src/errors.js';
 
@@ -18,12 +24,20 @@ export function describeFailure(step: string, error: unknown): Failure {
       type: (cause.type ?? 'StepFailed') as ErrorType,
       code: details.code ?? 'step.failed',
       message: cause.message.slice(0, 2000),
-      remedy: details.remedy ?? `Look at the worker's log, repair the cause, then resolve ${step} with retry.`,
+      remedy:
+        details.remedy ?? `Look at the worker's log, repair the cause, then resolve ${step} with retry.`,
       where: details.where ?? null,
     };
   }
   if (isCancellation(error) || cause instanceof CancelledFailure) {
-    return { step, type: 'Cancelled', code: 'step.cancelled', message: `${step} was cancelled`, remedy: '', where: null };
+    return {
+      step,
+      type: 'Cancelled',
+      code: 'step.cancelled',
+      message: `${step} was cancelled`,
+      remedy: '',
+      where: null,
+    };
   }
   if (cause instanceof TimeoutFailure) {
     return {
@@ -46,7 +60,9 @@ export function describeFailure(step: string, error: unknown): Failure {
 }
 
 /** What fails a workflow at once: nothing was changed, and no resolution could help. */
-export function badInput(details: Omit<ErrorDetails, 'where'> & { where?: string | null }): ApplicationFailure {
+export function badInput(
+  details: Omit<ErrorDetails, 'where'> & { where?: string | null },
+): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'BadInput',
     message: details.message,

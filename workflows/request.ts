@@ -21,7 +21,9 @@ function parse<S extends z.ZodType>(schema: S, input: unknown, shape: string): z
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, 5);
-  const why = issues.map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${issue.message}`).join('; ');
+  const why = issues
+    .map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${issue.message}`)
+    .join('; ');
   throw badInput({
     code: 'input.unreadable',
     message: `the input of ${workflowInfo().workflowType} can not be used: ${why}`.slice(0, 1000),
@@ -36,7 +38,8 @@ export function refuseTimeouts(): void {
   throw badInput({
     code: 'input.timeout',
     message: 'this run has an execution or run timeout: the server would end it in the middle of a step',
-    remedy: 'Start it again without --execution-timeout and --run-timeout; deadlines belong to checkpoints, in the plan.',
+    remedy:
+      'Start it again without --execution-timeout and --run-timeout; deadlines belong to checkpoints, in the plan.',
   });
 }
 

@@ -17,7 +17,9 @@ export type Command = Word[];
 const whoAmI = '"$(id -un)"';
 
 export function approveCommands(at: Address, gate: Gate): Command[] {
-  const missing = gate.from.find((name) => !gate.approvals.some((one) => one.by.trim().toLowerCase() === name.trim().toLowerCase()));
+  const missing = gate.from.find(
+    (name) => !gate.approvals.some((one) => one.by.trim().toLowerCase() === name.trim().toLowerCase()),
+  );
   const who = missing ?? null;
   const named = { checkpoint: gate.checkpoint, opening: gate.opening, plan: gate.planHash };
   const ticked = gate.checklist.length > 0 ? { checklist: gate.checklist } : {};
@@ -32,7 +34,13 @@ export function resolveCommands(at: Address, parking: Parking): Command[] {
   return order
     .filter((action) => parking.actions.includes(action))
     .map((action) =>
-      signal(at, 'resolve', { step: parking.step, opening: parking.opening, plan: parking.planHash, action }, null, {}),
+      signal(
+        at,
+        'resolve',
+        { step: parking.step, opening: parking.opening, plan: parking.planHash, action },
+        null,
+        {},
+      ),
     );
 }
 
@@ -78,7 +86,8 @@ function json(before: object, who: string | null, after: object): Word {
   const tail = inner(after);
   const start = `{${head}${head === '' ? '' : ','}"by":"`;
   const end = `"${tail === '' ? '' : ','}${tail}}`;
-  if (who !== null) return [{ text: `${start}${JSON.stringify(who).slice(1, -1).replaceAll("'", '\\u0027')}${end}` }];
+  if (who !== null)
+    return [{ text: `${start}${JSON.stringify(who).slice(1, -1).replaceAll("'", '\\u0027')}${end}` }];
   return [{ text: start }, { raw: whoAmI }, { text: end }];
 }
 
@@ -90,7 +99,9 @@ function quote(text: string): string {
 
 /** The command on one line. */
 export function onOneLine(command: Command): string {
-  return command.map((word) => word.map((piece) => ('raw' in piece ? piece.raw : quote(piece.text))).join('')).join(' ');
+  return command
+    .map((word) => word.map((piece) => ('raw' in piece ? piece.raw : quote(piece.text))).join(''))
+    .join(' ');
 }
 
 /**

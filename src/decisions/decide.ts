@@ -63,7 +63,8 @@ function refusal(gate: Gate, decision: Decision, now: number, principal: string 
       ? `late: opening ${decision.opening} of ${gate.checkpoint} is over, ${gate.opening} is the newest`
       : `foreign: ${gate.checkpoint} has no opening ${decision.opening}, ${gate.opening} is the newest`;
   }
-  if (gate.state !== 'open') return `late: opening ${gate.opening} of ${gate.checkpoint} is already ${gate.state}`;
+  if (gate.state !== 'open')
+    return `late: opening ${gate.opening} of ${gate.checkpoint} is already ${gate.state}`;
   if (gate.deadline !== null && now >= gate.deadline) {
     return `late: the deadline of ${gate.checkpoint} was ${new Date(gate.deadline).toISOString()}`;
   }
@@ -76,7 +77,9 @@ function refusal(gate: Gate, decision: Decision, now: number, principal: string 
     return `foreign: ${by} is none of ${gate.from.join(', ')}`;
   }
   if (decision.decision === 'reject') {
-    return gate.canReject ? null : 'refused: nothing can be undone after the first drop; repair, then approve';
+    return gate.canReject
+      ? null
+      : 'refused: nothing can be undone after the first drop; repair, then approve';
   }
   if (gate.approvals.some((one) => sameName(one.by, by))) return `repeated: ${by} has approved already`;
   const missing = gate.checklist.filter((item) => !decision.checklist.some((done) => sameName(done, item)));

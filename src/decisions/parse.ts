@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Decision, Resolution } from './model.js';
+import { type Status, states } from './status.js';
 
 /**
  * Makes decisions out of whatever a signal or an update carried. Strict: an unknown word is an answer, not a guess.
@@ -12,7 +13,14 @@ const by = z.string().trim().min(1, 'must name who decides').max(200);
 const reason = z.string().trim().max(2000).nullish();
 const opening = z.number().int();
 
-const decided = { checkpoint: name, opening, plan: name, by, reason, checklist: z.array(z.string().trim().max(500)).max(50).optional() };
+const decided = {
+  checkpoint: name,
+  opening,
+  plan: name,
+  by,
+  reason,
+  checklist: z.array(z.string().trim().max(500)).max(50).optional(),
+};
 const signalled = z.strictObject(decided);
 const updated = z.strictObject({ decision: z.enum(['approve', 'reject']), ...decided });
 const resolved = z.strictObject({
@@ -31,7 +39,9 @@ function parse<S extends z.ZodType>(schema: S, input: unknown): Parsed<z.output<
     if (result.success) return { ok: true, value: result.data };
     const why = result.error.issues
       .slice(0, 5)
-      .map((issue) => (issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ${issue.message}` : issue.message))
+      .map((issue) =>
+        issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ${issue.message}` : issue.message,
+      )
       .join('; ');
     return { ok: false, why: why.slice(0, 400) };
   } catch {
@@ -66,6 +76,34 @@ export function parseHold(input: unknown): Parsed<{ by: string; reason: string |
 
 function complete(decision: 'approve' | 'reject', value: z.output<typeof signalled>): Decision {
   return { ...value, decision, reason: value.reason ?? null, checklist: value.checklist ?? [] };
+}
+
+const line = z.string().max(2000);
+const told = z.object({
+  details: z.string().max(4000),
+  status: z.looseObject({
+    plan: name,
+    planHash: name,
+    phase: name,
+    workflowId: z.string().max(1000),
+    state: z.enum(states),
+    step: name.nullable(),
+    asOf: line,
+    next: z.array(z.string().max(20_000)).max(10),
+    notes: z.array(line).max(20),
+    progress: z.array(z.looseObject({ table: line })).max(20),
+    checkpoint: z.looseObject({ name }).nullable(),
+    failure: z.object({ step: name, code: line, message: line, remedy: line }).nullable(),
+    wayBack: z.object({ open: z.boolean(), because: line }),
+  }),
+});
+
+/** What a phase tells its parent. Anybody may send such a signal: it is shown, and decides nothing. */
+export function parseTold(input: unknown): Parsed<{ details: string; status: Status }> {
+  const parsed = parse(told, input);
+  return parsed.ok
+    ? { ok: true, value: parsed.value as unknown as { details: string; status: Status } }
+    : parsed;
 }
 
 /** A few words of an input that could not be read, for the journal: claims of the sender, cut short. */

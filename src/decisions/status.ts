@@ -16,20 +16,25 @@ export interface Status {
   failure: FailureStatus | null;
   /** exact commands to type, the signal first, the update second */
   next: string[];
+  /** while it waits for one */
+  window: { opensAt: string | null; closesAt: string | null } | null;
   risk: string | null;
   /** what else the reader should know: ignored decisions, escalations, a cancel without effect */
   notes: string[];
 }
 
-export type State =
-  | 'running'
-  | 'waiting-for-approval'
-  | 'waiting-for-window'
-  | 'paused'
-  | 'parked'
-  | 'rolling-back'
-  | 'rolled-back'
-  | 'done';
+export const states = [
+  'running',
+  'waiting-for-approval',
+  'waiting-for-window',
+  'paused',
+  'parked',
+  'rolling-back',
+  'rolled-back',
+  'done',
+] as const;
+
+export type State = (typeof states)[number];
 
 export interface TableProgress {
   table: string;

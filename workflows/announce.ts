@@ -1,0 +1,71 @@
+import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Status } from '../src/decisions/status.js';
+import { detailsOf } from './details.js';
+import type { Run } from './run.js';
+import { nextCommands, statusOf } from './status.js';
+
+const shown = new WeakMap<object, { attributes: string; state: string; memo: string }>();
+
+/**
+ * Makes one change of state visible to whoever has no query: memo, search attributes, current details, the parent.
+ * Each costs an event of the history, so what has not changed is not written again.
+ */
+export function announce(run: Run): void {
+  const status = statusOf(run);
+  const before = shown.get(run) ?? { attributes: '', state: '', memo: '' };
+  const details = detailsOf(status, nextCommands(run));
+  setCurrentDetails(details);
+  // asOf alone is no change
+  const memo = JSON.stringify({ ...status, asOf: null });
+  if (memo !== before.memo) upsertMemo({ status });
+  const attributes = showAttributes(run.attributes, status, before.attributes);
+  const state = [
+    status.state,
+    status.step,
+    status.checkpoint?.opening,
+    status.failure?.code,
+    status.checkpoint?.approvals.length,
+  ].join('/');
+  if (state !== before.state) tellParent(status, details);
+  shown.set(run, { attributes, state, memo });
+}
+
+/** Upserts those of RekeyPlan, RekeyPhase, RekeyState that exist: one that does not would fail the task for ever. */
+export function showAttributes(
+  existing: string[],
+  status: Pick<Status, 'plan' | 'phase' | 'state'>,
+  before: string,
+): string {
+  const values = { RekeyPlan: status.plan, RekeyPhase: status.phase, RekeyState: status.state };
+  const pairs: SearchAttributeUpdatePair[] = Object.entries(values)
+    .filter(([name]) => existing.includes(name))
+    .map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
+  const text = JSON.stringify(pairs);
+  if (pairs.length > 0 && text !== before) upsertSearchAttributes(pairs);
+  return text;
+}
+
+function tellParent(status: Status, details: string): void {
+  const { parent } = workflowInfo();
+  if (!parent) return;
+  const { notes, progress, ...short } = status;
+  // by id alone: a parent that was started again under the same id shows its phases, too
+  void CancellationScope.nonCancellable(() =>
+    getExternalWorkflowHandle(parent.workflowId)
+      .signal('phaseChanged', {
+        status: { ...short, notes: notes.slice(-3), progress: progress.slice(0, 10) },
+        details,
+      })
+      .catch(() => {
+        // the parent is closed or gone; the phase goes on without it
+      }),
+  );
+}

@@ -1,0 +1,66 @@
+import { CancellationScope } from '@temporalio/workflow';
+import type { PhaseOutcome } from '../activities/contract.js';
+import { insist } from './insist.js';
+import { park } from './park.js';
+import type { RollBack, Run } from './run.js';
+import { attempt } from './steps.js';
+import { failureOf, findingsOf } from './validation.js';
+import { call } from './world.js';
+
+/**
+ * Undoes what the phase has done, newest first, where no cancel reaches; ends with the validation that everything is
+ * as before. Parks where a compensation or that validation fails.
+ */
+export async function rollBack(
+  run: Run,
+  { because }: Pick<RollBack, 'because'>,
+): Promise<PhaseOutcome | null> {
+  return CancellationScope.nonCancellable(async () => {
+    run.note(`rolls back: ${because}`);
+    if (run.pausedBy !== null)
+      run.later(() =>
+        call('setPause', 'a rollback is not paused', { ...run.ref, paused: false, by: 'rollback' }),
+      );
+    run.pausedBy = null;
+    run.failure = null;
+    run.window = null;
+    run.enter('rolling-back');
+    await run.journalled();
+    const undone = run.compensations.length > 0;
+    for (const { step, undo } of run.compensations.splice(0).reverse()) {
+      run.enter('rolling-back', `undo ${step}`);
+      await insist(run, `undo ${step}`, undo);
+    }
+    if (undone && run.brief?.kind === 'tables') await validateRolledBack(run);
+    return close(run, 'rolled-back');
+  });
+}
+
+async function validateRolledBack(run: Run): Promise<void> {
+  for (;;) {
+    run.enter('rolling-back', 'validate');
+    const request = { ...run.ref, when: 'after-rollback' as const };
+    const { result, failure } = await attempt('validate', () =>
+      call('validate', 'validate after the rollback', request),
+    );
+    const findings = failure ? [] : findingsOf(run, result);
+    if (failure === null && findings.length === 0) return;
+    const skippable =
+      failure === null && findings.every(({ reason }) => reason === 'probe' || reason === 'check');
+    const action = await park(run, failure ?? failureOf(findings), skippable ? ['retry', 'skip'] : ['retry']);
+    if (action === 'skip') return;
+  }
+}
+
+/** The journal closes the phase; the last entry, unless the schema that it lies in is gone. */
+export async function close(run: Run, outcome: 'done' | 'rolled-back'): Promise<PhaseOutcome | null> {
+  let figures: PhaseOutcome | null = null;
+  await run.journalled();
+  if (run.hasJournal && run.brief !== null) {
+    await insist(run, 'closePhase', async () => {
+      figures = await call('closePhase', `closes the phase: ${outcome}`, { ...run.ref, outcome });
+    });
+  }
+  run.enter(outcome, null);
+  return figures;
+}

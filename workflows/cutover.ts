@@ -1,0 +1,158 @@
+import { condition } from '@temporalio/workflow';
+import type { HookMoment } from '../src/plan/model.js';
+import { type WindowState, windowState } from '../src/plan/window.js';
+import { checkpointNamed } from './checkpoints.js';
+import { closeGate, waitAtGate } from './gate.js';
+import { insist } from './insist.js';
+import { parkForward } from './park.js';
+import { type Run, stoppable } from './run.js';
+import { attempt, failIfWrong, register, runStep } from './steps.js';
+import { findingsOf, passValidation, validate, weigh } from './validation.js';
+import { call } from './world.js';
+
+/**
+ * From the validated twins to the swapped keys: approval, window, validation, hook, `swapKeys`. What goes wrong on
+ * the way closes the opening or parks; nobody's approval outlives a validation that failed.
+ */
+export async function cutOver(run: Run): Promise<void> {
+  for (;;) {
+    await passValidation(run, 'before-swap');
+    const opening = await approval(run);
+    if (opening === 'again') continue;
+    if ((await swapInWindow(run, opening)) === 'done') return;
+  }
+}
+
+async function approval(run: Run): Promise<number | null | 'again'> {
+  const checkpoint = checkpointNamed(run, 'before-swap');
+  if (checkpoint === null) return null;
+  const end = await waitAtGate(run, checkpoint, { recheck: () => stillValid(run), keepOpen: true });
+  return end.approved ? end.opening : 'again';
+}
+
+/** While it waits: false where the data are no longer as they must be; the loop then validates, and parks. */
+async function stillValid(run: Run): Promise<boolean> {
+  const result = await call('validate', 'validate while the checkpoint waits', {
+    ...run.ref,
+    when: 'waiting',
+  });
+  run.gateValidation = { ...result, at: new Date().toISOString() };
+  return findingsOf(run, result).length === 0;
+}
+
+/** Tries until the keys are swapped, or until a validation voids the approval. */
+async function swapInWindow(run: Run, opening: number | null): Promise<'done' | 'again'> {
+  for (let tries = 1; ; tries += 1) {
+    await waitForWindow(run);
+    const findings = findingsOf(run, await validate(run, 'before-swap'));
+    if (findings.length > 0) {
+      if (run.gate) closeGate(run, run.gate, 'voided');
+      await weigh(run, findings);
+      return 'again';
+    }
+    // a validation may take longer than the window was open
+    if (!windowOf(run).open) continue;
+    if (await swap(run, opening, `${opening ?? run.ref.run.runId}:${tries}`)) {
+      if (run.gate) closeGate(run, run.gate, 'approved');
+      return 'done';
+    }
+  }
+}
+
+/** Waits for a window with enough time left for all tries at the locks. */
+export async function waitForWindow(run: Run): Promise<void> {
+  for (;;) {
+    await run.holdWhilePaused();
+    const window = windowOf(run);
+    run.window = window.open ? null : { opensAt: iso(window.opensAt), closesAt: iso(window.closesAt) };
+    if (window.open) return;
+    run.enter('waiting-for-window');
+    const ms = window.opensAt === null ? 3_600_000 : Math.max(1, window.opensAt - Date.now());
+    const summary = `the window opens at ${iso(window.opensAt) ?? 'no time that is known'}`;
+    await stoppable(() => condition(() => run.pausedBy !== null, ms, { summary }));
+    run.enter('running');
+  }
+}
+
+function windowOf(run: Run): WindowState {
+  return windowState(run.brief?.window ?? null, Date.now(), run.brief?.locksWithin ?? 0);
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/**
+ * Hooks stand around the cutover: whatever keeps `swapKeys` from committing, `after-swap-back` has run before the
+ * phase parks or rolls back. False where it is to be tried again from the window on.
+ */
+async function swap(run: Run, opening: number | null, key: string): Promise<boolean> {
+  await run.holdWhilePaused();
+  await run.journalled();
+  run.stopIfCancelled();
+  register(run, { step: 'swapKeys', undo: () => swapBack(run, key) });
+  run.enter('running', 'swapKeys');
+  const hooked = await attempt('hook before-swap', () => hook(run, 'before-swap', key));
+  const swapped =
+    hooked.failure !== null || run.cancelled
+      ? hooked
+      : await attempt('swapKeys', () => call('swapKeys', 'swaps the keys', { ...run.ref, opening }));
+  if (swapped === hooked || swapped.failure !== null) {
+    // a try that was given up for dead may have committed
+    if (!(await observe(run))) {
+      await insist(run, 'hook after-swap-back', () => hook(run, 'after-swap-back', key));
+      run.stopIfCancelled();
+      if (swapped.failure) {
+        failIfWrong(run, swapped.failure);
+        await parkForward(run, swapped.failure, false);
+      }
+      return false;
+    }
+  }
+  run.swapped = true;
+  run.wayBack = { open: true, because: 'the keys are swapped; legacy columns are kept in step' };
+  run.stopIfCancelled();
+  await runStep(run, { step: 'hook after-swap', forward: () => hook(run, 'after-swap', key) });
+  return true;
+}
+
+/** The compensation of `swapKeys`: its hooks only where the keys are swapped, the activity always. */
+export async function swapBack(run: Run, key: string): Promise<void> {
+  const swapped = await observe(run);
+  if (swapped) await insist(run, 'hook before-swap-back', () => hook(run, 'before-swap-back', key));
+  await insist(run, 'swapKeysBack', () => call('swapKeysBack', 'swaps the keys back', run.ref));
+  if (swapped) await insist(run, 'hook after-swap-back', () => hook(run, 'after-swap-back', `${key}:back`));
+  run.swapped = false;
+}
+
+async function observe(run: Run): Promise<boolean> {
+  let cutOver = false;
+  await insist(run, 'observePhase', async () => {
+    cutOver = (await call('observePhase', 'looks whether the keys are swapped', run.ref)).cutOver;
+  });
+  return cutOver;
+}
+
+/** Does nothing where the plan names no hook for this moment. The key makes a repeated call harmless. */
+export async function hook(run: Run, moment: HookMoment, key: string): Promise<void> {
+  if (!run.brief?.hooks[moment]) return;
+  await call('runHook', `hook ${moment}`, { ...run.ref, moment, key: `${moment}:${key}` });
+}
+
+/** After the cutover: validation with probes and checks, then the approval to keep it. */
+export async function keep(run: Run): Promise<void> {
+  await passValidation(run, 'after-swap');
+  const checkpoint = checkpointNamed(run, 'after-swap');
+  await lookBack(run);
+  if (checkpoint === null) return;
+  await waitAtGate(run, checkpoint, { recheck: () => lookBack(run) });
+}
+
+/** `status` says at every moment whether the way back is open. */
+async function lookBack(run: Run): Promise<boolean> {
+  const { result } = await attempt('wayBack', () =>
+    call('wayBack', 'is the way back open', run.ref, { within: 600_000 }),
+  );
+  if (result) run.wayBack = result;
+  return true;
+}

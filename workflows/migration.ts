@@ -1,0 +1,191 @@
+import {
+  CancellationScope,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  setDefaultSignalHandler,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { MigrationBrief, MigrationRequest } from '../activities/contract.js';
+import { parseTold } from '../src/decisions/parse.js';
+import type { MigrationStatus, Status } from '../src/decisions/status.js';
+import { showAttributes } from './announce.js';
+import { badInput } from './failure.js';
+import { phaseSignals, type Verdict } from './listen.js';
+import type { PhaseResult } from './run-phase.js';
+
+/** What a migration shows of its open phase, and how it passes on what is said to it. */
+export class Migration {
+  attributes: string[] = [];
+  private phases: MigrationBrief['phases'] = [];
+  private open: { phase: string; workflowId: string } | null = null;
+  /** the child exists and can be signalled */
+  private ready = false;
+  private waiting: { name: string; input: unknown }[] = [];
+  private child: Status | null = null;
+  private childDetails = '';
+  private notes: string[] = [];
+  private state: Status['state'] = 'running';
+  private shownAttributes = '';
+  private shownMemo = '';
+
+  constructor(readonly request: MigrationRequest) {}
+
+  get cancelled(): boolean {
+    return CancellationScope.current().consideredCancelled;
+  }
+
+  shield<T>(work: () => Promise<T>): Promise<T> {
+    return CancellationScope.nonCancellable(work);
+  }
+
+  /** Signals are passed on to the open phase, whatever their name: it judges and records them. */
+  listen(): void {
+    setHandler(defineQuery<MigrationStatus>('status'), () => this.status(), {
+      description: 'Where the migration is, what waits for whom, what to type next',
+    });
+    setHandler(defineSignal<[unknown]>('phaseChanged'), (status) => this.hear(status), {
+      description: 'A phase tells where it is; not for people',
+    });
+    for (const name of phaseSignals) {
+      setHandler(defineSignal<[unknown]>(name), (input) => this.passOn(name, input), {
+        description: 'Is passed on to the open phase',
+      });
+    }
+    setDefaultSignalHandler((name, input) => this.passOn(name, input));
+    setHandler(defineUpdate<Verdict, [unknown]>('decide'), (_input: unknown) => this.refuseDecide(), {
+      validator: (_input: unknown) => {
+        this.refuseDecide();
+      },
+      description: 'Is refused here: send it to the open phase',
+    });
+  }
+
+  show(brief: MigrationBrief): void {
+    this.phases = brief.phases;
+    this.changed();
+  }
+
+  opens(phase: string, workflowId: string): void {
+    if (this.open?.workflowId === workflowId) return;
+    this.open = { phase, workflowId };
+    this.child = null;
+    this.childDetails = '';
+    this.ready = false;
+    this.changed();
+  }
+
+  /** From now on the open phase can be signalled; what came too early follows. */
+  started(): void {
+    this.ready = true;
+    for (const { name, input } of this.waiting.splice(0)) this.passOn(name, input);
+  }
+
+  end(outcome: PhaseResult['outcome'], results: PhaseResult[]): PhaseResult {
+    this.state = outcome;
+    this.changed();
+    const sum = (of: (result: PhaseResult) => number) =>
+      results.reduce((total, result) => total + of(result), 0);
+    return {
+      outcome,
+      phase: results.at(-1)?.phase ?? '',
+      tables: sum(({ tables }) => tables),
+      rows: sum(({ rows }) => rows),
+      seconds: sum(({ seconds }) => seconds),
+      longestLockMs: Math.max(0, ...results.map(({ longestLockMs }) => longestLockMs)),
+      metrics: Object.assign({}, ...results.map(({ metrics }) => metrics)),
+    };
+  }
+
+  private passOn(name: string, input: unknown): void {
+    if (this.state !== 'running') return;
+    if (this.open === null || !this.ready) {
+      // bounded: whoever sends more before a phase is open is told in the notes
+      if (this.waiting.length < 20) this.waiting.push({ name, input });
+      else this.note(`ignored ${name.slice(0, 60)}: no phase is open`);
+      return;
+    }
+    const { workflowId } = this.open;
+    void CancellationScope.nonCancellable(() =>
+      getExternalWorkflowHandle(workflowId)
+        .signal(name, input)
+        .catch(() => {
+          this.note(`${name.slice(0, 60)} did not reach ${workflowId}: it is closed`);
+          this.changed();
+        }),
+    );
+  }
+
+  private refuseDecide(): Verdict {
+    const id = this.open?.workflowId;
+    throw badInput({
+      code: 'decide.parent',
+      message: id
+        ? `send decide to the open phase: --workflow-id ${id}`
+        : 'no phase is open: there is nothing to decide',
+      remedy: id ? `Use --workflow-id ${id}.` : 'Ask status what comes next.',
+    });
+  }
+
+  private hear(input: unknown): void {
+    const told = parseTold(input);
+    if (!told.ok || told.value.status.workflowId !== this.open?.workflowId) return;
+    this.child = told.value.status;
+    this.childDetails = told.value.details;
+    this.changed();
+  }
+
+  private note(text: string): void {
+    this.notes = [...this.notes.slice(-9), `${new Date().toISOString()} ${text}`];
+  }
+
+  private status(): MigrationStatus {
+    const { workflowId } = workflowInfo();
+    const phases = this.phases.map(({ phase, state }) => ({
+      phase,
+      state: phase === this.open?.phase && this.child ? this.child.state : state,
+    }));
+    const over = this.state !== 'running';
+    return {
+      planHash: '',
+      step: null,
+      asOf: new Date().toISOString(),
+      progress: [],
+      checkpoint: null,
+      wayBack: { open: true, because: 'no phase is open' },
+      failure: null,
+      window: null,
+      risk: null,
+      ...(this.child ?? {}),
+      plan: this.request.plan,
+      phase: this.open?.phase ?? '',
+      workflowId,
+      state: over ? this.state : (this.child?.state ?? 'running'),
+      next: over ? [] : (this.child?.next ?? []),
+      notes: [...(this.child?.notes ?? []), ...this.notes],
+      phases,
+    };
+  }
+
+  private changed(): void {
+    const status = this.status();
+    const memo = JSON.stringify({ ...status, asOf: null });
+    if (memo !== this.shownMemo) upsertMemo({ status });
+    this.shownMemo = memo;
+    this.shownAttributes = showAttributes(this.attributes, status, this.shownAttributes);
+    setCurrentDetails(this.details(status));
+  }
+
+  private details(status: MigrationStatus): string {
+    const open = this.open ? `Open: \`${this.open.workflowId}\`` : '';
+    const head = `**${status.plan}**: **${status.state}**`;
+    const phases = status.phases.map(({ phase, state }) => `- ${phase}: ${state}`).join('\n');
+    // a command that is cut would not work: what does not fit is left out whole
+    const parts = [head, open, this.child ? this.childDetails : '', phases].filter((text) => text !== '');
+    return parts.reduce((all, part) => (all.length + part.length + 2 <= 4000 ? `${all}\n\n${part}` : all));
+  }
+}

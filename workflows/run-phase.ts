@@ -1,0 +1,107 @@
+import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import type { PhaseBrief, PhaseOutcome } from '../activities/contract.js';
+import { close, rollBack } from './compensate.js';
+import { listen } from './listen.js';
+import { park } from './park.js';
+import { cleanUp, layFoundation, moveTables } from './phases.js';
+import { parsePhaseRequest, refuseTimeouts, thisRun } from './request.js';
+import { RollBack, Run } from './run.js';
+import { attempt, failIfWrong } from './steps.js';
+import { call } from './world.js';
+
+/** What `runPhase` and `rollBackPhase` end with. */
+export interface PhaseResult {
+  outcome: 'done' | 'rolled-back';
+  phase: string;
+  tables: number;
+  rows: number;
+  seconds: number;
+  longestLockMs: number;
+  metrics: Record<string, number>;
+}
+
+const inOrder = { foundation: layFoundation, tables: moveTables, cleanup: cleanUp };
+
+/**
+ * One phase of a plan: its steps forward, its gates, and back by compensations if somebody or the plan says so.
+ * Input {plan, connection, phase}. Ends with a PhaseResult, or FAILED with type BadInput where nothing was changed.
+ */
+export async function runPhase(input: unknown): Promise<PhaseResult> {
+  const run = start(input);
+  try {
+    const brief = await open(run, () =>
+      call('openPhase', `opens ${run.request.phase}`, { ...run.request, run: thisRun() }),
+    );
+    if (brief.state !== 'done') await inOrder[brief.kind](run);
+    return await end(run, 'done', await run.shield(() => close(run, 'done')));
+  } catch (error) {
+    if (!(error instanceof RollBack)) throw error;
+    return await end(run, 'rolled-back', await rollBack(run, error));
+  }
+}
+
+/** The parts that a phase and its rollback have in common. */
+export function start(input: unknown): Run {
+  const run = new Run(parsePhaseRequest(input));
+  listen(run);
+  refuseTimeouts();
+  noticeCancel(run);
+  return run;
+}
+
+/** Claims the database; parks if it can't be reached, throws BadInput for what can't be. */
+export async function open<B extends PhaseBrief>(run: Run, claim: () => Promise<B>): Promise<B> {
+  const registered = await attempt('registerSearchAttributes', () =>
+    call(
+      'registerSearchAttributes',
+      'search attributes of the Web UI',
+      { run: thisRun() },
+      { within: 15_000 },
+    ),
+  );
+  run.attributes = registered.result ?? [];
+  for (;;) {
+    run.enter('running', 'openPhase');
+    const { result, failure } = await attempt('openPhase', claim);
+    if (result) {
+      run.brief = result;
+      run.startJournal();
+      if (result.cutOver) run.swapped = true;
+      run.stopIfCancelled();
+      return result;
+    }
+    run.stopIfCancelled();
+    if (failure) {
+      failIfWrong(run, failure);
+      if ((await park(run, failure, ['retry', 'rollback'])) === 'rollback')
+        throw new RollBack('it was never opened');
+    }
+  }
+}
+
+export async function end(
+  run: Run,
+  outcome: PhaseResult['outcome'],
+  figures: PhaseOutcome | null,
+): Promise<PhaseResult> {
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  await run.journalled();
+  const { tables = 0, rows = 0, seconds = 0, longestLockMs = 0, metrics = {} } = figures ?? {};
+  return { outcome, phase: run.request.phase, tables, rows, seconds, longestLockMs, metrics };
+}
+
+/** A request to cancel can't be refused; where it changes nothing, everybody must be able to see that. */
+function noticeCancel(run: Run): void {
+  run.root.cancelRequested.catch(() => {
+    const at = new Date().toISOString();
+    if (run.noReturn || (run.step === 'dropLegacy' && run.state === 'running')) {
+      run.note(`a cancel had no effect: cleanup has begun to drop, only forward is left`);
+      run.wayBack = { open: false, because: `cleanup has begun to drop; the cancel of ${at} had no effect` };
+    } else if (run.state === 'rolling-back') {
+      run.note('a cancel had no effect: the phase rolls back already');
+    } else {
+      run.note('cancelled: rolls back when the step that is under way has stopped');
+    }
+    run.changed();
+  });
+}
