@@ -40,6 +40,7 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<Session> {
   const config = connectionConfig(connection);
+  const limit = options.answerWithin ?? 5_000;
   const open = async (what: string): Promise<Client> => {
     const client = new Client({
       ...config,
@@ -47,7 +48,7 @@ export async function openSession(
         ? { connectionString: withDatabase(config.connectionString ?? '', options.database) }
         : {}),
       application_name: `${applicationPrefix}${what}`.slice(0, 63),
-      connectionTimeoutMillis: options.answerWithin ?? 5_000,
+      connectionTimeoutMillis: limit,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
     });
@@ -55,7 +56,7 @@ export async function openSession(
     client.on('error', () => undefined);
     try {
       await client.connect();
-      await client.query(setUp({ ...defaultTimeouts, ...options.timeouts }));
+      await answers(client, limit, client.query(setUp({ ...defaultTimeouts, ...options.timeouts })));
       // not on every system; where it is, a backend whose worker was killed ends within seconds
       await client.query(`set client_connection_check_interval = '5s'`).catch(() => undefined);
       return client;
@@ -89,6 +90,23 @@ export async function withSession<T>(
     return await fn(session);
   } finally {
     await session.close();
+  }
+}
+
+/** A pool whose backends are all taken lets us in and then says nothing. */
+async function answers(client: Client, limit: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      (client as unknown as { connection: { stream: { destroy: () => void } } }).connection.stream.destroy();
+      reject(new Error('timeout expired'));
+    }, limit);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
   }
 }
 

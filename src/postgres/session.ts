@@ -71,6 +71,25 @@ export class Session {
     return this.send<R>(text, values);
   }
 
+  /** Throws the reason of the cancellation, if one was asked for: for loops that wait without a statement. */
+  throwIfCancelled(): void {
+    this.aborted?.throwIfAborted();
+  }
+
+  /** Waits in small steps, so that a cancellation is noticed within 50 ms. */
+  async pause(ms: number): Promise<void> {
+    for (const until = Date.now() + ms; Date.now() < until; ) {
+      this.throwIfCancelled();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(50, Math.max(1, until - Date.now()))));
+    }
+    this.throwIfCancelled();
+  }
+
+  /** For letting go of what is held: sent after a cancellation, too, and an error is no news. */
+  async letGo(text: string, values?: unknown[]): Promise<void> {
+    await this.send(text, values).catch(() => undefined);
+  }
+
   /**
    * BEGIN, `fn`, COMMIT; ROLLBACK where `fn` throws. Inside a transaction it is a savepoint. `options` are words for
    * BEGIN, as `isolation level repeatable read read only`; they are ignored in a savepoint.
@@ -86,7 +105,9 @@ export class Session {
       return value;
     } catch (error) {
       // a lost connection has rolled back by itself; the first error is the one to tell
-      await this.send(savepoint ? `rollback to savepoint ${savepoint}` : 'rollback').catch(() => undefined);
+      await this.letGo(
+        savepoint ? `rollback to savepoint ${savepoint}; release savepoint ${savepoint}` : 'rollback',
+      );
       throw error;
     } finally {
       this.depth -= 1;

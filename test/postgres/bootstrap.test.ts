@@ -1,12 +1,12 @@
 import { createRekeySchema, grantReaders, rekeySchemaVersionOf } from '../../src/postgres/bootstrap.js';
 import { openSession, withSession } from '../../src/postgres/connect.js';
 import type { Session } from '../../src/postgres/session.js';
-import { type TestDatabase, testDatabase } from './database.js';
+import { type ConnectedDatabase, connectedDatabase } from './database.js';
 
-let database: TestDatabase;
+let database: ConnectedDatabase;
 let session: Session;
 beforeAll(async () => {
-  database = await testDatabase();
+  database = await connectedDatabase();
   session = await openSession(database.connection, 'test');
   await createRekeySchema(session);
 });
@@ -69,7 +69,7 @@ describe('new_key and old_key', () => {
   test('are open to roles that were granted them, and to nobody else', async () => {
     const app = await database.app();
     await expect(app.query(`select rekey.new_key('Order', 2)`)).rejects.toMatchObject({ code: '42501' });
-    await grantReaders(session, ['app']);
+    await grantReaders(session, ['app_rw']);
     const { rows } = await app.query(
       `select rekey.new_key('Order', 2) as key, (select count(*) from rekey.flags) as flags`,
     );

@@ -3,10 +3,10 @@ import { RekeyError } from '../../src/errors.js';
 import { openSession, withSession } from '../../src/postgres/connect.js';
 import { connectionVariable, toolEnvironment } from '../../src/postgres/environment.js';
 import { originalOf } from '../../src/postgres/from-postgres.js';
-import { type TestDatabase, testDatabase } from './database.js';
+import { type ConnectedDatabase, connectedDatabase } from './database.js';
 import { startPooler } from './transaction-pooler.js';
 
-let database: TestDatabase;
+let database: ConnectedDatabase;
 const set = (name: string, url: string) => {
   process.env[connectionVariable(name)] = url;
 };
@@ -20,7 +20,7 @@ const failure = async (work: Promise<unknown>): Promise<RekeyError> => {
 };
 
 beforeAll(async () => {
-  database = await testDatabase();
+  database = await connectedDatabase();
 });
 afterAll(() => database.drop());
 
@@ -61,14 +61,15 @@ describe('a connection', () => {
   });
 
   test('to a database that is not there, or as a role that is not there, is bad input', async () => {
-    set('no-database', database.url('moving').replace(/\/t_.*/, '/not_there'));
+    set('no-database', database.ownerUrl.replace(/\/test_.*/, '/not_there'));
     set('no-role', database.url('nobody_at_all'));
     expect((await failure(openSession('no-database', 'test'))).code).toBe('connection.no-database');
     expect((await failure(openSession('no-role', 'test'))).code).toBe('connection.refused');
   });
 
   test('gets its settings whatever the role has set for itself', async () => {
-    await database.sql(`alter role current_user set search_path = public, pg_catalog`);
+    const name = new URL(database.ownerUrl).pathname.slice(1);
+    await database.sql(`alter role current_user in database ${name} set search_path = public, pg_catalog`);
     await withSession(
       database.connection,
       'settings',
@@ -89,7 +90,6 @@ describe('a connection', () => {
       },
       { timeouts: { lock: 1_234 } },
     );
-    await database.sql(`alter role current_user reset search_path`);
   });
 
   test('gives client tools their settings through the environment, the password too', () => {
@@ -107,8 +107,8 @@ describe('a connection', () => {
 
 describe('a pooler', () => {
   const through = async (size: number, mode: 'transaction' | 'session') => {
-    const url = new URL(database.url('moving'));
-    const pooler = await startPooler({ host: url.hostname, port: Number(url.port) }, size, mode);
+    const url = new URL(database.ownerUrl);
+    const pooler = await startPooler(database.ownerUrl, size, mode);
     url.port = String(pooler.port);
     set('pooled', url.toString());
     return pooler;

@@ -8,14 +8,14 @@ import {
   readJournal,
 } from '../../src/postgres/journal-reader.js';
 import type { Session } from '../../src/postgres/session.js';
-import { type TestDatabase, testDatabase } from './database.js';
+import { type ConnectedDatabase, connectedDatabase } from './database.js';
 
-let database: TestDatabase;
+let database: ConnectedDatabase;
 let session: Session;
 const scope = { phase: 'users', step: 'buildTwins', run: { workflowId: 'w', runId: 'r' } };
 
 beforeAll(async () => {
-  database = await testDatabase();
+  database = await connectedDatabase();
   session = await openSession(database.connection, 'test', { timeouts: { lock: 0 } });
   await createRekeySchema(session);
   await database.sql('create table public.person (id integer primary key, name text)');

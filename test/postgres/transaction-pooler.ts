@@ -1,11 +1,12 @@
 import net from 'node:net';
+import { Client } from 'pg';
 
 /**
  * A small transaction pooler, as PgBouncer in transaction mode: clients share `size` backends, a backend is theirs
- * until ReadyForQuery says that no transaction is open. Trust authentication only.
+ * until ReadyForQuery says that no transaction is open. It lets every client in and logs in itself with the URL.
  */
 export async function startPooler(
-  target: { host: string; port: number },
+  url: string,
   size: number,
   mode: 'transaction' | 'session' = 'transaction',
 ): Promise<{ port: number; stop: () => Promise<void> }> {
@@ -14,13 +15,13 @@ export async function startPooler(
   const waiting: ((backend: Backend) => void)[] = [];
   let made = 0;
 
-  const acquire = async (startup: Buffer): Promise<Backend> => {
-    if (mode === 'session') return connectBackend(target, startup, sockets);
+  const acquire = async (): Promise<Backend> => {
+    if (mode === 'session') return connectBackend(url, sockets);
     const free = idle.pop();
     if (free) return free;
     if (made < size) {
       made += 1;
-      return connectBackend(target, startup, sockets);
+      return connectBackend(url, sockets);
     }
     return new Promise((resolve) => waiting.push(resolve));
   };
@@ -34,12 +35,12 @@ export async function startPooler(
     sockets.add(client);
     client.on('error', () => undefined);
     let backend: Backend | null = null;
-    let startup: Buffer | null = null;
+    let started = false;
     let work = Promise.resolve();
     const read = framer((message) => {
       work = work.then(async () => {
         if (message[0] === 0x58) return; // Terminate
-        backend ??= await acquire(startup as Buffer);
+        backend ??= await acquire();
         const mine = backend;
         mine.onMessage = (answer) => {
           client.write(answer);
@@ -53,8 +54,8 @@ export async function startPooler(
       });
     });
     client.on('data', (chunk: Buffer) => {
-      if (startup) return read(chunk);
-      startup = chunk;
+      if (started) return read(chunk);
+      started = true;
       const key = Buffer.alloc(13);
       key.write('K');
       key.writeInt32BE(12, 1);
@@ -86,27 +87,20 @@ interface Backend {
   onMessage: (message: Buffer) => void;
 }
 
-async function connectBackend(
-  target: net.NetConnectOpts,
-  startup: Buffer,
-  sockets: Set<net.Socket>,
-): Promise<Backend> {
-  const socket = net.connect(target);
+/** pg logs in, then its socket is ours. */
+async function connectBackend(url: string, sockets: Set<net.Socket>): Promise<Backend> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const socket = (client as unknown as { connection: { stream: net.Socket } }).connection.stream;
   sockets.add(socket);
+  socket.removeAllListeners();
   socket.on('error', () => undefined);
-  return new Promise((resolve) => {
-    const backend: Backend = {
-      socket,
-      onMessage: (message) => {
-        if (message[0] === 0x5a) resolve(backend);
-      },
-    };
-    socket.on(
-      'data',
-      framer((message) => backend.onMessage(message)),
-    );
-    socket.write(startup);
-  });
+  const backend: Backend = { socket, onMessage: () => undefined };
+  socket.on(
+    'data',
+    framer((message) => backend.onMessage(message)),
+  );
+  return backend;
 }
 
 /** Cuts a stream into messages: a type byte and a length. */

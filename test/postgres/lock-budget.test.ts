@@ -1,0 +1,280 @@
+import type { Client } from 'pg';
+import { createRekeySchema } from '../../src/postgres/bootstrap.js';
+import { openSession, withSession } from '../../src/postgres/connect.js';
+import { longestLock, readJournal } from '../../src/postgres/journal-reader.js';
+import { type LockRequest, withLocks } from '../../src/postgres/lock-budget.js';
+import type { Session } from '../../src/postgres/session.js';
+import { type ConnectedDatabase, connectedDatabase } from './database.js';
+
+let database: ConnectedDatabase;
+let session: Session;
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const request = (change: Partial<LockRequest> = {}): LockRequest => ({
+  tables: ['public.child', 'public.parent'],
+  mode: 'access exclusive',
+  budget: { quietWait: 2_000, stall: 150, tries: 30, within: 20_000 },
+  statementTimeout: 5_000,
+  ...change,
+});
+
+beforeAll(async () => {
+  database = await connectedDatabase();
+  session = await openSession(database.connection, 'test');
+  await createRekeySchema(session);
+  await database.sql('create table public.parent (id integer primary key, name text)');
+  await database.sql(
+    'create table public.child (id integer primary key, parent_id integer references public.parent)',
+  );
+  await database.sql(
+    'create view public.both_of_them as select c.id, p.name from public.child c join public.parent p on p.id = c.parent_id',
+  );
+  await database.sql('create view public.over_it as select * from public.both_of_them');
+  await database.sql(`insert into public.parent select n, 'p' || n from generate_series(1, 20000) n`);
+  await database.sql('insert into public.child select n, n from generate_series(1, 20000) n');
+});
+afterAll(async () => {
+  await session.close();
+  await database.drop();
+});
+
+/** Clients that repeat a transaction until they are told to stop; answers with the longest time one took and the errors. */
+async function clients(count: number, work: (client: Client) => Promise<void>) {
+  let running = true;
+  let longest = 0;
+  const errors: string[] = [];
+  const all = Array.from({ length: count }, async () => {
+    const client = await database.app();
+    while (running) {
+      const started = Date.now();
+      await work(client).catch(async (error) => {
+        errors.push(error.code ?? error.message);
+        await client.query('rollback').catch(() => undefined);
+      });
+      longest = Math.max(longest, Date.now() - started);
+      await wait(Math.random() * 5);
+    }
+    await client.end();
+  });
+  await wait(300);
+  return {
+    stop: async () => {
+      running = false;
+      await Promise.all(all);
+      return { longest, errors };
+    },
+  };
+}
+
+test('the work runs under all locks, is committed, and the journal says how long they were held', async () => {
+  const had = await withLocks(
+    session,
+    request({
+      journal: { phase: 'users', step: 'swapKeys', object: 'parent' },
+      views: ['public.over_it', 'public.both_of_them'],
+    }),
+    async () => {
+      const rows = await session.query<{ name: string }>(
+        `select distinct relation::regclass::text as name from pg_catalog.pg_locks
+         where pid = pg_backend_pid() and mode = 'AccessExclusiveLock' and locktype = 'relation' order by 1`,
+      );
+      expect(rows.map((row) => row.name)).toEqual([
+        'public.both_of_them',
+        'public.child',
+        'public.over_it',
+        'public.parent',
+      ]);
+      await session.execute('create table public.made (id integer)');
+      return 'done';
+    },
+  );
+  expect(had).toMatchObject({ value: 'done', tries: 1 });
+  expect(await database.sql('select * from public.made')).toEqual([]);
+  expect(await longestLock(session, 'users')).toBeCloseTo(had.heldMs);
+  expect(await readJournal(session, { kinds: ['locks'] })).toMatchObject([
+    { object: 'parent', detail: { tries: 1, relations: 4 } },
+  ]);
+});
+
+test('what fails under the locks is rolled back with its own error, and nothing is held afterwards', async () => {
+  const work = withLocks(session, request(), async () => {
+    await session.execute('create table public.not_made (id integer)');
+    await session.query('select 1/0');
+  });
+  await expect(work).rejects.toMatchObject({ sqlstate: '22012' });
+  expect(await database.sql(`select to_regclass('public.not_made') as it`)).toEqual([{ it: null }]);
+  expect(session.inTransaction).toBe(false);
+});
+
+test('a statement that runs out of time under the locks is not tried again', async () => {
+  let runs = 0;
+  const work = withLocks(session, request({ statementTimeout: 100 }), async () => {
+    runs += 1;
+    await session.query('select pg_sleep(2)');
+  });
+  await expect(work).rejects.toMatchObject({ sqlstate: '57014' });
+  expect(runs).toBe(1);
+});
+
+test('behind a long report no client waits: it looks before it asks, and says who is in the way', async () => {
+  const report = await database.app();
+  await report.query('begin');
+  await report.query('select count(*) from public.parent');
+  await wait(200);
+  const others = await clients(2, async (client) => {
+    await client.query('select name from public.parent where id = 7');
+  });
+  const seen: string[] = [];
+  const work = withLocks(
+    session,
+    request({
+      budget: { quietWait: 500, stall: 150, tries: 30, within: 1_500 },
+      onWait: ({ because }) => seen.push(because),
+    }),
+    async () => undefined,
+  );
+  await expect(work).rejects.toMatchObject({
+    type: 'Transient',
+    code: 'locks.not-had',
+    message: expect.stringMatching(/in 0 tries within .* held by pid \d+ \(test client, \d+\.\d s\)/),
+  });
+  expect((await others.stop()).longest).toBeLessThan(140);
+  expect(seen.length).toBeGreaterThan(5);
+  await report.query('rollback');
+});
+
+test('as soon as the report ends, the locks are had', async () => {
+  const report = await database.app();
+  await report.query('begin');
+  await report.query('select count(*) from public.parent');
+  setTimeout(() => report.query('commit'), 1_000);
+  const had = await withLocks(session, request(), async () => 'in');
+  expect(had.value).toBe('in');
+});
+
+test('clients that lock the tables in the other order, and read the view over them, never deadlock with it', async () => {
+  const busy = await clients(6, async (client) => {
+    await client.query('begin');
+    const n = 1 + Math.floor(Math.random() * 20_000);
+    await client.query('update public.parent set name = name where id = $1', [n]);
+    await client.query('select pg_sleep(0.005)');
+    await client.query('update public.child set parent_id = parent_id where id = $1', [n]);
+    await client.query('commit');
+    await client.query('select * from public.over_it where id = $1', [n]);
+  });
+  for (let turn = 0; turn < 8; turn += 1) {
+    const had = await withLocks(
+      session,
+      request({ views: ['public.over_it', 'public.both_of_them'] }),
+      async () => {
+        await session.execute('drop view public.over_it');
+        await session.execute('create view public.over_it as select * from public.both_of_them');
+        await session.execute('grant select on public.over_it to app_rw');
+      },
+    );
+    expect(had.heldMs).toBeLessThan(1_000);
+  }
+  const { errors } = await busy.stop();
+  expect(errors).toEqual([]);
+});
+
+test('autovacuum yields to it although no try waits for as long as deadlock_timeout', async () => {
+  // on a table of its own, vacuumed slowly at once
+  await database.sql(`create table public.dusty (id integer primary key, name text)
+    with (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1,
+      autovacuum_vacuum_scale_factor = 0, autovacuum_analyze_threshold = 1000000000)`);
+  await database.sql(`insert into public.dusty select n, repeat('x', 500) from generate_series(1, 60000) n`);
+  await database.sql(`delete from public.dusty where id % 2 = 0`);
+  const vacuuming = async () =>
+    (await database.sql(`select pid from pg_stat_progress_vacuum v where relid = 'public.dusty'::regclass`))
+      .length > 0;
+  // a naptime of a minute is too long for a test: a plain VACUUM does not yield, so wait for the real one
+  for (let i = 0; i < 700 && !(await vacuuming()); i += 1) await wait(100);
+  expect(await vacuuming()).toBe(true);
+  const others = await clients(2, async (client) => {
+    await client.query('select count(*) from public.dusty where id = 7');
+  });
+  const had = await withLocks(session, request({ tables: ['public.dusty'] }), async () => 'in');
+  expect(had).toMatchObject({ value: 'in' });
+  expect((await others.stop()).longest).toBeLessThan(400);
+}, 90_000);
+
+test('a vacuum that does not yield ends it with a clear word, and no client waits', async () => {
+  const vacuum = await openSession(database.connection, 'vacuum');
+  const holding = vacuum.transaction(async () => {
+    await vacuum.execute('lock table public.parent in share update exclusive mode');
+    await wait(2_500);
+  });
+  await wait(50);
+  const others = await clients(2, async (client) => {
+    await client.query(`update public.parent set name = 'n' where id = 9`);
+  });
+  const work = withLocks(
+    session,
+    request({ budget: { quietWait: 400, stall: 150, tries: 30, within: 1_200 } }),
+    async () => undefined,
+  );
+  await expect(work).rejects.toMatchObject({
+    code: 'locks.not-had',
+    message: expect.stringContaining('rekey vacuum'),
+  });
+  expect((await others.stop()).longest).toBeLessThan(140);
+  await holding;
+  await vacuum.close();
+});
+
+test('share row exclusive goes in beside readers and waits for writers', async () => {
+  const reader = await database.app();
+  await reader.query('begin');
+  await reader.query('select count(*) from public.parent');
+  await wait(200);
+  const had = await withLocks(session, request({ mode: 'share row exclusive' }), async () => 'in');
+  expect(had.tries).toBe(1);
+  await reader.query('rollback');
+});
+
+test('a cancellation ends the waiting with its own reason and leaves no lock', async () => {
+  const report = await database.app();
+  await report.query('begin');
+  await report.query('select count(*) from public.parent');
+  await wait(200);
+  const stop = new AbortController();
+  const reason = new Error('cancelled');
+  setTimeout(() => stop.abort(reason), 300);
+  const started = Date.now();
+  await expect(
+    session.cancellable(stop.signal, () => withLocks(session, request(), async () => undefined)),
+  ).rejects.toBe(reason);
+  expect(Date.now() - started).toBeLessThan(1_500);
+  await report.query('rollback');
+  await withSession(database.connection, 'after', async (other) => {
+    const rows = await other.query(
+      'select mode from pg_catalog.pg_locks where pid = $1::integer and locktype = $2',
+      [session.pid, 'relation'],
+    );
+    expect(rows).toEqual([]);
+  });
+});
+
+test('tables are asked for as given, then reversed, then shuffled, and views always first', async () => {
+  const orders: string[] = [];
+  const execute = session.execute.bind(session);
+  const spy = jest.spyOn(session, 'execute').mockImplementation(async (text: string, values?: unknown[]) => {
+    if (text.includes('access exclusive')) {
+      orders.push(text);
+      if (orders.length < 4) return execute(`select pg_sleep(5)`);
+    }
+    return execute(text, values);
+  });
+  await withLocks(
+    session,
+    request({ views: ['public.over_it'], budget: { ...request().budget, stall: 20 } }),
+    async () => undefined,
+  );
+  spy.mockRestore();
+  expect(orders.slice(0, 2)).toEqual([
+    'lock table public.over_it, public.child, public.parent in access exclusive mode',
+    'lock table public.over_it, public.parent, public.child in access exclusive mode',
+  ]);
+  expect(orders).toHaveLength(4);
+  for (const order of orders) expect(order).toMatch(/^lock table public\.over_it, /);
+});
