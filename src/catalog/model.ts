@@ -45,7 +45,14 @@ export interface Column {
   identity: 'always' | 'by default' | null;
   generated: 'stored' | 'virtual' | null;
   /** the sequence that a serial or identity column owns */
-  sequence: { schema: string; name: string; type: string; max: string; last: string | null; increment: number } | null;
+  sequence: {
+    schema: string;
+    name: string;
+    type: string;
+    max: string;
+    last: string | null;
+    increment: number;
+  } | null;
   statisticsTarget: number | null;
   comment: string | null;
   privileges: ColumnPrivilege[];

@@ -1,0 +1,158 @@
+import { nothing, type ObjectKind, type View } from '../catalog/kind.js';
+import type { CatalogObject } from '../catalog/model.js';
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import type { TableId } from '../plan/model.js';
+import type { ColumnMap } from './index-shape.js';
+import { after, shadow } from './plain-index.js';
+import {
+  addConstraintWork,
+  dropConstraintWork,
+  renameConstraint,
+  swapTable,
+  validateConstraintWork,
+} from './work.js';
+
+/** Foreign keys, composite ones too. The one on integers goes at the cutover and comes back NOT VALID, then validated. */
+export interface ForeignKey extends CatalogObject {
+  kind: 'foreign-key';
+  table: TableId;
+  columns: string[];
+  refTable: TableId;
+  refColumns: string[];
+  match: 'simple' | 'full';
+  onUpdate: string;
+  onDelete: string;
+  /** ON DELETE SET NULL (columns) of 15 */
+  setColumns: string[];
+  deferrable: boolean;
+  deferred: boolean;
+  validated: boolean;
+  enforced: boolean;
+  period: boolean;
+  comment: string | null;
+}
+
+const action = (column: string) =>
+  `case ${column} when 'a' then 'no action' when 'r' then 'restrict' when 'c' then 'cascade' when 'n' then 'set null' else 'set default' end`;
+const names = (table: string, key: string) => `(select pg_catalog.json_agg(a.attname order by x.n)
+  from pg_catalog.unnest(${key}) with ordinality x(attnum, n) join pg_catalog.pg_attribute a on a.attrelid = ${table} and a.attnum = x.attnum)`;
+
+export const foreignKey: ObjectKind<ForeignKey> = {
+  kind: 'foreign-key',
+
+  query: (version) => `
+    select pg_catalog.json_build_object('name', k.conname, 'schema', n.nspname, 'relation', t.relname,
+      'columns', ${names('k.conrelid', 'k.conkey')},
+      'refSchema', rn.nspname, 'refRelation', r.relname, 'refColumns', ${names('k.confrelid', 'k.confkey')},
+      'match', case k.confmatchtype when 'f' then 'full' else 'simple' end,
+      'onUpdate', ${action('k.confupdtype')}, 'onDelete', ${action('k.confdeltype')},
+      'setColumns', ${version >= 150000 ? `coalesce(${names('k.conrelid', 'k.confdelsetcols')}, '[]'::json)` : `'[]'::json`},
+      'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+      'enforced', ${version >= 180000 ? 'k.conenforced' : 'true'}, 'period', ${version >= 180000 ? 'k.conperiod' : 'false'},
+      'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) as object
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class t on t.oid = k.conrelid
+    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join pg_catalog.pg_class r on r.oid = k.confrelid
+    join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
+    where k.contype = 'f' and k.conparentid = 0::oid`,
+
+  plan(key, view) {
+    const { table, name, refTable } = key;
+    if (!key.enforced || key.period) {
+      return {
+        hazard: 'not-carried-over-yet',
+        rank: 'stop',
+        on: `${table}.${name}`,
+        message: `foreign key ${name} on ${table} is ${key.period ? 'PERIOD' : 'NOT ENFORCED'}, which is not carried over yet`,
+        remedy: 'leave its tables out of the plan',
+      };
+    }
+    const twin = view.constraintTwin(table, name);
+    const both = [...new Set([table, refTable])];
+    const add = (as: string, child: ColumnMap, parent: ColumnMap) =>
+      addConstraintWork(
+        view,
+        table,
+        as,
+        `${body(key, view, child, parent)} not valid`,
+        'share row exclusive',
+        both,
+      );
+    const same: ColumnMap = () => undefined;
+    const drop = swapTable(
+      view,
+      'dropForeignKeys',
+      table,
+      `drop constraint ${quoteIdent(name)}`,
+      `constraint ${name} on ${table}`,
+    );
+    const comment = (as: string) =>
+      key.comment === null
+        ? []
+        : [
+            `comment on constraint ${quoteIdent(as)} on ${view.sqlTable(table)} is ${quoteLiteral(key.comment)}`,
+          ];
+    return {
+      ...nothing,
+      rank: 40,
+      buildTwin: [
+        add(twin, shadow(view, table), shadow(view, refTable)),
+        ...(key.validated ? [validateConstraintWork(view, table, twin)] : []),
+        ...comment(twin).map((text) => ({
+          text,
+          object: `constraint ${twin} on ${table}`,
+          locks: 'none' as const,
+          done: null,
+        })),
+      ],
+      dropTwin: [dropConstraintWork(view, table, twin, both)],
+      swap: [drop, renameConstraint(view, table, twin, name)],
+      swapBack: [
+        drop,
+        {
+          slot: 'addConstraints',
+          text: add(name, same, same).text,
+          object: `constraint ${name} on ${table}`,
+        },
+        ...comment(name).map((text) => ({
+          slot: 'settings' as const,
+          text,
+          object: `constraint ${name} on ${table}`,
+        })),
+      ],
+      afterSwapBack: key.validated ? [validateConstraintWork(view, table, name)] : [],
+    };
+  },
+
+  original: (key, view) =>
+    `alter table ${view.sqlTable(key.table)} add constraint ${quoteIdent(key.name)} ${body(
+      key,
+      view,
+      () => undefined,
+      () => undefined,
+    )}${key.validated ? '' : ' not valid'}`,
+
+  definition: (key, view, moment) =>
+    moment === 'before'
+      ? `${body(key, view, after(view, key.table), after(view, key.refTable))} ${key.validated}`
+      : `${body(
+          key,
+          view,
+          () => undefined,
+          () => undefined,
+        )} ${key.validated}`,
+};
+
+/** The constraint's text after its name; also for the second foreign key that a surrogate brings. */
+export function body(key: ForeignKey, view: View, child: ColumnMap, parent: ColumnMap): string {
+  const list = (columns: string[], map: ColumnMap) => columns.map((c) => quoteIdent(map(c) ?? c)).join(', ');
+  return [
+    `foreign key (${list(key.columns, child)}) references ${view.sqlTable(key.refTable)} (${list(key.refColumns, parent)})`,
+    key.match === 'full' ? ' match full' : '',
+    key.onUpdate === 'no action' ? '' : ` on update ${key.onUpdate}`,
+    key.onDelete === 'no action' ? '' : ` on delete ${key.onDelete}`,
+    key.setColumns.length ? ` (${list(key.setColumns, child)})` : '',
+    key.deferrable ? ` deferrable initially ${key.deferred ? 'deferred' : 'immediate'}` : '',
+  ].join('');
+}

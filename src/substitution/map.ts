@@ -1,0 +1,90 @@
+import type { Work } from '../catalog/kind.js';
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import type { TableId } from '../plan/model.js';
+import { inRekey } from './add-columns.js';
+import { forwardExpression, sourceColumns } from './key-expression.js';
+import type { Member } from './model.js';
+import { mappingPartition } from './names.js';
+import { shadowsOf } from './sync.js';
+import type { PhaseView } from './view.js';
+
+/**
+ * The in-place strategy's SQL. One statement a batch of pages fills all shadows of a table and its mapping rows. $1 and $2
+ * are the first block and the block after the last, as bigint. Locks: FOR NO KEY UPDATE on the batch's rows, those
+ * that a client holds are skipped and looked at again.
+ */
+export function batchSql(view: PhaseView, table: TableId, wait: boolean): string {
+  const sql = view.sqlTable(table);
+  const sets = shadowsOf(view, table).map(
+    (m) => `${quoteIdent(m.shadow)} = ${forwardExpression(view, m.forward, 't')}`,
+  );
+  const key = mappedKey(view, table);
+  const update = `update ${sql} t set ${sets.join(', ')}
+where t.ctid = any (array(select b.ctid from ${sql} b where b.ctid >= ${tid('$1')} and b.ctid < ${tid('$2')} and (${missing(view, table, 'b')}) for no key update of b${wait ? '' : ' skip locked'}))`;
+  if (!key)
+    return `with done as (${update} returning 1) select pg_catalog.count(*)::float8 as rows from done`;
+  return `with done as (${update} returning t.${quoteIdent(key.before as string)}::int8 as old_id, t.${quoteIdent(key.shadow)} as new_id),
+mapped as (insert into rekey.${quoteIdent(mappingPartition(table))} (old_id, new_id) select old_id, new_id from done on conflict do nothing)
+select pg_catalog.count(*)::float8 as rows from done`;
+}
+
+/** Blocks of the batch in which rows are still without a shadow: those that were skipped. */
+export function leftOverSql(view: PhaseView, table: TableId): string {
+  return `select distinct (pg_catalog.split_part(pg_catalog.ltrim(t.ctid::text, '('), ',', 1))::float8 as block from ${view.sqlTable(table)} t
+where t.ctid >= ${tid('$1')} and t.ctid < ${tid('$2')} and (${missing(view, table, 't')})`;
+}
+
+/** A shadow is missing where its integers are all there and it is null: nulls stay nulls. */
+export function missing(view: PhaseView, table: TableId, alias: string): string {
+  return shadowsOf(view, table)
+    .map((m) => {
+      const there = sourceColumns(m).map((c) => `${alias}.${quoteIdent(c)} is not null`);
+      return `${alias}.${quoteIdent(m.shadow)} is null and ${there.join(' and ')}`;
+    })
+    .map((text) => `(${text})`)
+    .join(' or ');
+}
+
+function tid(block: string): string {
+  return `('(' || ${block}::int8 || ',0)')::tid`;
+}
+
+/** The member whose old and new key the mapping keeps: the table's own key, if it is a domain's and no surrogate. */
+export function mappedKey(view: PhaseView, table: TableId): Member | undefined {
+  return view.substitution.members.find((m) => m.table === table && m.role === 'key');
+}
+
+/** End of `map`: the mapping's primary key, its place in the mapping, and the rows that the trigger filled. */
+export function finishMapping(view: PhaseView): Work[] {
+  return view.substitution.domains.flatMap((domain) => {
+    if (domain.source === 'surrogate') return [];
+    const name = mappingPartition(domain.root);
+    const partition = `rekey.${quoteIdent(name)}`;
+    const object = `mapping of ${domain.root}`;
+    return [
+      inRekey(
+        `do $rekey$ begin
+  if not exists (select from pg_catalog.pg_inherits where inhrelid = ${quoteLiteral(partition)}::regclass) then
+    alter table ${partition} add primary key (table_name, old_id);
+    alter table rekey.uuid_migration_mapping attach partition ${partition} for values in (${quoteLiteral(domain.root)});
+  end if;
+end $rekey$`,
+        object,
+      ),
+      inRekey(topUpSql(view, domain.root, 'before'), object),
+      inRekey(`analyze ${partition}`, object),
+    ];
+  });
+}
+
+/** Mapping rows of rows that have none yet; a key that changed hands takes its row along. The one way in which rows get in late. */
+export function topUpSql(view: PhaseView, root: TableId, moment: 'before' | 'after'): string {
+  const key = mappedKey(view, root) as Member;
+  const old = quoteIdent(moment === 'before' ? (key.before as string) : (key.legacy as string));
+  const uuid = quoteIdent(moment === 'before' ? key.shadow : key.after);
+  return `insert into rekey.uuid_migration_mapping (table_name, old_id, new_id)
+select ${quoteLiteral(root)}, t.${old}::int8, t.${uuid} from ${view.sqlTable(root)} t
+where t.${uuid} is not null and not exists (
+  select from rekey.uuid_migration_mapping m where m.table_name = ${quoteLiteral(root)} and m.old_id = t.${old}::int8 and m.new_id = t.${uuid})
+on conflict (table_name, old_id) do update set new_id = excluded.new_id, migrated_at = excluded.migrated_at`;
+}

@@ -1,0 +1,205 @@
+import {
+  type ObjectKind,
+  type ObjectPlan,
+  type SwapStatement,
+  swapSlots,
+  type Work,
+} from '../catalog/kind.js';
+import type { CatalogObject } from '../catalog/model.js';
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import type { Hazard } from '../errors.js';
+import type { TableId } from '../plan/model.js';
+import { addColumns, inRekey } from './add-columns.js';
+import { at } from './domains.js';
+import { finishMapping, topUpSql } from './map.js';
+import type { Member } from './model.js';
+import { followTrigger, syncTrigger } from './names.js';
+import { surrogatePlans } from './surrogate.js';
+import { dropSyncTrigger, followSql, keyLocation, syncFunctionSql } from './sync.js';
+import type { PhaseView } from './view.js';
+
+/** Every statement of a phase, in order: what the dry run prints is, to the letter, what a run executes. */
+export interface PhaseStatements {
+  hazards: Hazard[];
+  addColumns: { up: Work[]; down: Work[] };
+  finishMap: Work[];
+  buildTwins: { up: Work[]; down: Work[] };
+  /** to lock for the cutover and the way back, referencing tables before referenced ones */
+  lockTables: TableId[];
+  swap: SwapStatement[];
+  /** after the cutover, online: the mapping's rows of late comers */
+  afterSwap: Work[];
+  beforeSwapBack: Work[];
+  swapBack: SwapStatement[];
+  afterSwapBack: Work[];
+  dropLegacy: Work[];
+  /** names of relations that Rekey makes, for the fingerprint to leave out */
+  made: string[];
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
+export function statementsOf(view: PhaseView, kinds: ObjectKind<any>[]): PhaseStatements {
+  const { plans, hazards } = plansOf(view, kinds);
+  const by = (pick: (plan: ObjectPlan) => Work[], order: 1 | -1) =>
+    [...plans].sort((a, b) => order * (a.rank - b.rank)).flatMap(pick);
+  return {
+    hazards: [...view.substitution.hazards, ...hazards],
+    addColumns: addColumns(view),
+    finishMap: finishMapping(view),
+    buildTwins: {
+      up: [...by((p) => p.buildTwin, 1), ...analyze(view)],
+      down: by((p) => p.dropTwin, -1),
+    },
+    lockTables: lockTables(view),
+    swap: inSlots([...renames(view, 'forward'), ...plans.flatMap((p) => p.swap), ...swapFunctions(view)]),
+    afterSwap: topUps(view, 'after'),
+    beforeSwapBack: [...topUps(view, 'after'), ...by((p) => p.beforeSwapBack, 1)],
+    swapBack: inSlots([
+      ...plans.flatMap((p) => p.swapBack),
+      ...renames(view, 'back'),
+      ...swapBackTriggers(view),
+    ]),
+    afterSwapBack: by((p) => p.afterSwapBack, -1),
+    dropLegacy: by((p) => p.dropLegacy, -1),
+    made: [...new Set(plans.flatMap((p) => p.made))],
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
+export function plansOf(
+  view: PhaseView,
+  kinds: ObjectKind<any>[],
+): { plans: ObjectPlan[]; hazards: Hazard[] } {
+  const plans: ObjectPlan[] = [];
+  const hazards: Hazard[] = [];
+  for (const object of touchedObjects(view)) {
+    const plan = kinds.find((k) => k.kind === object.kind)?.plan(object, view);
+    if (!plan) continue;
+    if ('hazard' in plan) hazards.push(plan);
+    else plans.push(plan);
+  }
+  return { plans: [...plans, ...surrogatePlans(view)], hazards };
+}
+
+/** Objects that name a member; what names a legacy column of an earlier phase is carried along by PostgreSQL itself. */
+export function touchedObjects(view: PhaseView): CatalogObject[] {
+  const legacy = new Set(view.substitution.legacyColumns.map((c) => at(c.table, c.column)));
+  return view.catalog.objects.filter(
+    (o) =>
+      o.names.some((c) => view.member(c.table, c.column) !== undefined) &&
+      !o.names.some((c) => legacy.has(at(c.table, c.column))),
+  );
+}
+
+function inSlots(statements: SwapStatement[]): SwapStatement[] {
+  return swapSlots.flatMap((slot) => statements.filter((s) => s.slot === slot));
+}
+
+/** Members first leave their names, then shadows take them; the way back is the same with the roles exchanged. */
+function renames(view: PhaseView, direction: 'forward' | 'back'): SwapStatement[] {
+  const { members } = view.substitution;
+  const rename = (m: Member, from: string, to: string): SwapStatement => ({
+    slot: 'renameColumns',
+    text: `alter table ${view.sqlTable(m.table)} rename column ${quoteIdent(from)} to ${quoteIdent(to)}`,
+    object: `${m.table}.${from}`,
+  });
+  const seen = new Set<string>();
+  const shadows = members.filter((m) => {
+    const name = at(m.table, m.shadow);
+    return seen.has(name) ? false : seen.add(name);
+  });
+  const old = members.filter((m) => m.before !== null);
+  return direction === 'forward'
+    ? [
+        ...old.map((m) => rename(m, m.before as string, m.legacy as string)),
+        ...shadows.map((m) => rename(m, m.shadow, m.after)),
+      ]
+    : [
+        ...shadows.map((m) => rename(m, m.after, m.shadow)),
+        ...old.map((m) => rename(m, m.legacy as string, m.before as string)),
+      ];
+}
+
+/** The sync functions turn round; the follow triggers go, as an adopted key is its reference from now on. */
+function swapFunctions(view: PhaseView): SwapStatement[] {
+  const { domains, tables, members } = view.substitution;
+  const statement = (text: string, object: string): SwapStatement => ({ slot: 'triggers', text, object });
+  return [
+    ...tables.flatMap((table) =>
+      followSql(view, table)
+        ? [
+            statement(
+              dropSyncTrigger(view, table, followTrigger(view.substitution.phase)),
+              `follow trigger of ${table}`,
+            ),
+          ]
+        : [],
+    ),
+    ...tables.map((table) => statement(syncFunctionSql(view, table, 'reverse'), `sync function of ${table}`)),
+    ...domains.flatMap((domain) => {
+      const key = members.find((m) => m.table === domain.root && m.role === 'key');
+      if (!key) return [];
+      const result = [
+        statement(keyLocation(view, domain.root, key.legacy, key.after), `key location of ${domain.root}`),
+      ];
+      if (domain.sequence !== null)
+        result.push(
+          statement(
+            `select pg_catalog.setval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}, coalesce((select pg_catalog.max(t.${quoteIdent(key.legacy as string)}) from ${view.sqlTable(domain.root)} t), 0)::int8 + 1, false)`,
+            `sequence of ${domain.root}`,
+          ),
+        );
+      return result;
+    }),
+  ];
+}
+
+/** After the way back integers are the keys again and nobody reads the shadows: they are dropped by the steps that follow. */
+function swapBackTriggers(view: PhaseView): SwapStatement[] {
+  const { domains, tables, members, phase } = view.substitution;
+  return [
+    ...tables.map(
+      (table): SwapStatement => ({
+        slot: 'dropDefaults',
+        text: dropSyncTrigger(view, table, syncTrigger(phase)),
+        object: `sync trigger of ${table}`,
+      }),
+    ),
+    ...domains.flatMap((domain): SwapStatement[] => {
+      const key = members.find((m) => m.table === domain.root && m.role === 'key');
+      return key
+        ? [
+            {
+              slot: 'triggers',
+              text: keyLocation(view, domain.root, key.before, null),
+              object: `key location of ${domain.root}`,
+            },
+          ]
+        : [];
+    }),
+  ];
+}
+
+function topUps(view: PhaseView, moment: 'before' | 'after'): Work[] {
+  return view.substitution.domains
+    .filter((d) => d.source !== 'surrogate')
+    .map((d) => inRekey(topUpSql(view, d.root, moment), `mapping of ${d.root}`));
+}
+
+function analyze(view: PhaseView): Work[] {
+  return view.substitution.tables.map((table) => ({
+    text: `analyze ${view.sqlTable(table)}`,
+    object: table,
+    locks: 'none',
+    done: null,
+  }));
+}
+
+/** Both ends of every foreign key that goes or comes, so that no statement of the cutover has a lock to wait for. */
+function lockTables(view: PhaseView): TableId[] {
+  const order = [...view.substitution.tables];
+  for (const object of touchedObjects(view)) {
+    if (object.table !== null && !order.includes(object.table)) order.push(object.table);
+  }
+  return order;
+}

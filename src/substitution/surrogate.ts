@@ -1,0 +1,163 @@
+import { cutName } from '../catalog/cut-name.js';
+import { nothing, type ObjectPlan } from '../catalog/kind.js';
+import { quoteIdent } from '../catalog/quote.js';
+import { body, type ForeignKey } from '../kinds/foreign-key.js';
+import { notNull } from '../kinds/not-null.js';
+import type { UniqueKey } from '../kinds/unique-key.js';
+import {
+  addConstraintWork,
+  createIndexWork,
+  dropConstraintWork,
+  dropIndexWork,
+  swapTable,
+  validateConstraintWork,
+} from '../kinds/work.js';
+import type { Member } from './model.js';
+import type { PhaseView } from './view.js';
+
+/** What a surrogate brings that stood nowhere before: a primary key over it and, in each child, an index and a foreign key. */
+export function surrogatePlans(view: PhaseView): ObjectPlan[] {
+  return view.substitution.members.flatMap((member) => {
+    if (member.role === 'surrogate') return [ownKey(view, member), notNullPlan(view, member)];
+    if (member.role === 'surrogate-reference') return [reference(view, member)];
+    return [];
+  });
+}
+
+function ownKey(view: PhaseView, member: Member): ObjectPlan {
+  const { table } = member;
+  const primary = view.catalog.objects.find(
+    (o) => o.kind === 'unique-key' && o.table === table && (o as UniqueKey).primary,
+  ) as UniqueKey;
+  const schema = view.schemaOf(table);
+  const twin = view.newName(`${view.nameOf(table)}_${member.after}_uuid`, schema);
+  const constraint = `constraint ${primary.name} on ${table}`;
+  return {
+    ...nothing,
+    rank: 10,
+    buildTwin: [
+      createIndexWork(
+        view,
+        table,
+        twin,
+        `create unique index concurrently ${quoteIdent(twin)} on ${view.sqlTable(table)} (${quoteIdent(member.shadow)})`,
+      ),
+    ],
+    dropTwin: [dropIndexWork(view, table, twin)],
+    // after the composite key has left its name
+    swap: [
+      {
+        slot: 'attach',
+        text: `alter table ${view.sqlTable(table)} add constraint ${quoteIdent(primary.name)} primary key using index ${quoteIdent(twin)}`,
+        object: constraint,
+      },
+    ],
+    swapBack: [
+      swapTable(view, 'dropConstraints', table, `drop constraint ${quoteIdent(primary.name)}`, constraint),
+    ],
+    made: [twin],
+  };
+}
+
+function notNullPlan(view: PhaseView, member: Member): ObjectPlan {
+  const { table } = member;
+  const name = cutName(`${view.nameOf(table)}_${member.after}_not_null`);
+  const plan = notNull.plan(
+    {
+      kind: 'not-null',
+      id: `not-null ${table}.${name}`,
+      table,
+      name,
+      names: [],
+      column: member.after,
+      validated: true,
+      noInherit: false,
+      hasName: view.version >= 180000,
+    },
+    {
+      ...bound(view),
+      member: () => ({ shadow: member.shadow, after: member.after, legacy: null, isReference: false }),
+    },
+  ) as ObjectPlan;
+  if (view.version < 180000) return plan;
+  // there is no constraint before, whose name would have to be set aside and given back
+  return {
+    ...plan,
+    swap: plan.swap.slice(1),
+    swapBack: plan.swapBack.slice(0, 1),
+  };
+}
+
+function bound(view: PhaseView) {
+  return {
+    version: view.version,
+    sqlTable: view.sqlTable.bind(view),
+    schemaOf: view.schemaOf.bind(view),
+    nameOf: view.nameOf.bind(view),
+    member: view.member.bind(view),
+    twinName: view.twinName.bind(view),
+    legacyName: view.legacyName.bind(view),
+    constraintTwin: view.constraintTwin.bind(view),
+    isDuplicate: view.isDuplicate.bind(view),
+    surrogateUnique: view.surrogateUnique.bind(view),
+    defaultStatement: view.defaultStatement.bind(view),
+  };
+}
+
+function reference(view: PhaseView, member: Member): ObjectPlan {
+  const { table } = member;
+  const root = view.substitution.members.find(
+    (m) => m.role === 'surrogate' && m.table === member.domain,
+  ) as Member;
+  const columns = member.forward.by === 'function' ? member.forward.columns : [];
+  const pair = view.catalog.objects.find(
+    (o) =>
+      o.kind === 'foreign-key' &&
+      o.table === table &&
+      (o as ForeignKey).refTable === root.table &&
+      columns.every((c) => (o as ForeignKey).columns.includes(c)),
+  ) as ForeignKey;
+  const schema = view.schemaOf(table);
+  const index = view.newName(`${view.nameOf(table)}_${member.after}_idx`, schema);
+  const name = cutName(`${view.nameOf(table)}_${member.after}_fkey`);
+  const both = [...new Set([table, root.table])];
+  const key: ForeignKey = {
+    ...pair,
+    name,
+    columns: [member.after],
+    refColumns: [root.after],
+    match: 'simple',
+    setColumns: [],
+  };
+  const text = body(
+    key,
+    view,
+    () => member.shadow,
+    () => root.shadow,
+  );
+  return {
+    ...nothing,
+    rank: 40,
+    buildTwin: [
+      createIndexWork(
+        view,
+        table,
+        index,
+        `create index concurrently ${quoteIdent(index)} on ${view.sqlTable(table)} (${quoteIdent(member.shadow)})`,
+      ),
+      addConstraintWork(view, table, name, `${text} not valid`, 'share row exclusive', both),
+      validateConstraintWork(view, table, name),
+    ],
+    dropTwin: [dropConstraintWork(view, table, name, both), dropIndexWork(view, table, index)],
+    swapBack: [
+      swapTable(
+        view,
+        'dropForeignKeys',
+        table,
+        `drop constraint ${quoteIdent(name)}`,
+        `constraint ${name} on ${table}`,
+      ),
+    ],
+    made: [index],
+  };
+}

@@ -1,0 +1,100 @@
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import type { TableId } from '../plan/model.js';
+import type { Member } from './model.js';
+import type { PhaseView } from './view.js';
+
+/**
+ * The sync trigger's body after the cutover: legacy columns from UUIDs, so that the way back loses no row. A new row's
+ * legacy integer comes from the old sequence, its key is derived where the insert leaves it out. A legacy reference that
+ * comes without its UUID is refused: a client that still writes integers must hear of it, not lose the value.
+ * `closing`: cleanup's first step; only what new rows still need, so that legacy columns can go in any order.
+ */
+export function reverseBody(view: PhaseView, table: TableId, closing: boolean): string {
+  const mine = view.substitution.members.filter((m) => m.table === table);
+  const parts = [
+    ...mine.filter((m) => m.role === 'surrogate-reference').map((m) => fillBothSides(view, m)),
+    ...mine.filter((m) => m.role === 'key').map((m) => ownKey(view, m)),
+    ...(closing ? [] : mine.filter((m) => m.role === 'reference').map((m) => legacyReference(view, m))),
+    ...mine.filter((m) => m.role === 'surrogate').map((m) => ownSurrogate(view, m, closing)),
+  ];
+  return `declare\n  v_old int8;\nbegin\n${parts.filter(Boolean).join('\n')}\n  return new;\nend`;
+}
+
+function ownKey(view: PhaseView, member: Member): string {
+  const domain = view.domain(member.domain);
+  const legacy = quoteIdent(member.legacy as string);
+  const key = quoteIdent(member.after);
+  const lines = [];
+  if (domain.sequence !== null)
+    lines.push(
+      `    if new.${legacy} is null then new.${legacy} := nextval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}::regclass); end if;`,
+    );
+  if (domain.keyFunction !== null)
+    lines.push(
+      `    if new.${key} is null then new.${key} := rekey.${quoteIdent(domain.keyFunction)}(new.${legacy}::int8); end if;`,
+    );
+  return lines.length ? `  if tg_op = 'INSERT' then\n${lines.join('\n')}\n  end if;` : '';
+}
+
+/** The legacy integer of the row that a key belongs to: from NEW where the row refers to itself, it is not to be seen yet. */
+function legacyReference(view: PhaseView, member: Member): string {
+  const root = view.substitution.members.find((m) => m.role === 'key' && m.table === member.domain) as Member;
+  const column = quoteIdent(member.after);
+  const legacy = quoteIdent(member.legacy as string);
+  const lookUp = `select r.${quoteIdent(root.legacy as string)} into v_old from ${view.sqlTable(root.table)} r where r.${quoteIdent(root.after)} = new.${column};`;
+  const itself =
+    root.table === member.table
+      ? `    if new.${column} = new.${quoteIdent(root.after)} then v_old := new.${quoteIdent(root.legacy as string)}; else ${lookUp} end if;`
+      : `    ${lookUp}`;
+  const refuse = (when: string) => `    if ${when} then
+      raise exception using errcode = 'integrity_constraint_violation', schema = tg_table_schema, table = tg_table_name, column = ${quoteLiteral(member.legacy as string)},
+        message = ${quoteLiteral(`rekey: ${member.legacy} of ${member.table} was given without its UUID`)},
+        hint = ${quoteLiteral(`write ${member.after}; select rekey.new_key('${member.domain}', <integer>) gives the UUID of an old key`)};
+    end if;`;
+  return `  if tg_op = 'INSERT' or new.${column} is distinct from old.${column} or new.${legacy} is distinct from old.${legacy} or (new.${column} is not null and new.${legacy} is null) then
+    v_old := null;
+${itself}
+${refuse(`new.${legacy} is not null and new.${legacy} is distinct from v_old and (tg_op = 'INSERT' and new.${column} is null or tg_op = 'UPDATE' and new.${column} is not distinct from old.${column} and new.${legacy} is distinct from old.${legacy})`)}
+    new.${legacy} := v_old;
+  end if;`;
+}
+
+function ownSurrogate(view: PhaseView, member: Member, closing: boolean): string {
+  const key = quoteIdent(member.after);
+  const pair = (member.forward as Extract<Member['forward'], { by: 'function' }>).columns.map(
+    (c) => view.substitution.members.find((m) => m.table === member.table && m.before === c)?.legacy ?? c,
+  );
+  const derived = `rekey.${quoteIdent(view.domain(member.domain).keyFunction as string)}(${pair.map((c) => `new.${quoteIdent(c)}::int8`).join(', ')})`;
+  const fill = closing ? 'gen_random_uuid()' : `coalesce(${derived}, gen_random_uuid())`;
+  return `  if tg_op = 'INSERT' and new.${key} is null then new.${key} := ${fill}; end if;`;
+}
+
+/** A child of a surrogate: the pair and the new reference name the same row, whichever of them a write leaves out. */
+function fillBothSides(view: PhaseView, member: Member): string {
+  const root = view.substitution.members.find(
+    (m) => m.role === 'surrogate' && m.table === member.domain,
+  ) as Member;
+  const mine = (member.forward as Extract<Member['forward'], { by: 'function' }>).columns;
+  const theirs = (root.forward as Extract<Member['forward'], { by: 'function' }>).columns;
+  const after = (table: TableId, c: string) => view.member(table, c)?.after ?? c;
+  const pair = mine.map((c, i) => ({
+    own: quoteIdent(after(member.table, c)),
+    parent: quoteIdent(after(root.table, theirs[i] as string)),
+  }));
+  const ref = quoteIdent(member.after);
+  const parent = view.sqlTable(root.table);
+  const anyNull = pair.map((p) => `new.${p.own} is null`).join(' or ');
+  const changed = pair.map((p) => `new.${p.own} is distinct from old.${p.own}`).join(' or ');
+  const byPair = `select r.${quoteIdent(root.after)} into new.${ref} from ${parent} r where ${pair.map((p) => `r.${p.parent} = new.${p.own}`).join(' and ')};`;
+  const byKey = `select ${pair.map((p) => `r.${p.parent}`).join(', ')} into ${pair.map((p) => `new.${p.own}`).join(', ')} from ${parent} r where r.${quoteIdent(root.after)} = new.${ref};`;
+  return `  if tg_op = 'INSERT' then
+    if new.${ref} is null then
+      if not (${anyNull}) then ${byPair} end if;
+    elsif ${anyNull} then ${byKey}
+    end if;
+  elsif (${changed}) and new.${ref} is not distinct from old.${ref} then
+    if ${anyNull} then new.${ref} := null; else ${byPair} end if;
+  elsif new.${ref} is distinct from old.${ref} and not (${changed}) and new.${ref} is not null then ${byKey}
+  elsif new.${ref} is null and not (${anyNull}) then ${byPair}
+  end if;`;
+}

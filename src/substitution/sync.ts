@@ -1,0 +1,115 @@
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import type { TableId } from '../plan/model.js';
+import { forwardExpression, sourceColumns } from './key-expression.js';
+import type { Member } from './model.js';
+import { followFunction, followTrigger, syncFunction, syncTrigger } from './names.js';
+import { reverseBody } from './sync-reverse.js';
+import type { PhaseView } from './view.js';
+
+/**
+ * The sync trigger of a table and phase. One trigger from `addColumns` to cleanup; the cutover and the way back change its
+ * function, which needs no lock on the table. SECURITY DEFINER: the clients' roles have no rights in schema rekey, and a
+ * reverse look-up must see rows that row security hides from them. search_path is fixed, every name is qualified.
+ */
+export function syncFunctionSql(
+  view: PhaseView,
+  table: TableId,
+  direction: 'forward' | 'reverse' | 'closing',
+): string {
+  const name = syncFunction(view.substitution.phase, table);
+  const body =
+    direction === 'forward' ? forwardBody(view, table) : reverseBody(view, table, direction === 'closing');
+  return functionSql(name, body);
+}
+
+function functionSql(name: string, body: string): string {
+  return `create or replace function rekey.${quoteIdent(name)}() returns trigger language plpgsql security definer
+set search_path = pg_catalog, pg_temp as $rekey$
+${body}
+$rekey$`;
+}
+
+export function createSyncTrigger(view: PhaseView, table: TableId): string {
+  const { phase } = view.substitution;
+  return `create trigger ${quoteIdent(syncTrigger(phase))} before insert or update on ${view.sqlTable(table)} for each row execute function rekey.${quoteIdent(syncFunction(phase, table))}()`;
+}
+
+/** ENABLE ALWAYS: loaders and apply workers write under replica role, and shadows must be right for them, too. */
+export function enableSyncTrigger(view: PhaseView, table: TableId, name: string): string {
+  return `alter table ${view.sqlTable(table)} enable always trigger ${quoteIdent(name)}`;
+}
+
+export function dropSyncTrigger(view: PhaseView, table: TableId, name: string): string {
+  return `drop trigger if exists ${quoteIdent(name)} on ${view.sqlTable(table)}`;
+}
+
+/**
+ * Shadows from integers. A shadow is computed again when its integer changed or the shadow did not: a referential action
+ * of the twin foreign key that changed the shadow alone is left alone, its sister on the integer comes next.
+ */
+function forwardBody(view: PhaseView, table: TableId): string {
+  const lines = shadowsOf(view, table).map((member) => {
+    const shadow = quoteIdent(member.shadow);
+    const changed = sourceColumns(member)
+      .map((c) => `new.${quoteIdent(c)} is distinct from old.${quoteIdent(c)}`)
+      .join(' or ');
+    return `  if tg_op = 'INSERT' or ${changed} or new.${shadow} is not distinct from old.${shadow} then
+    new.${shadow} := ${guarded(view, member)};
+  end if;`;
+  });
+  return `begin\n${lines.join('\n')}\n  return new;\nend`;
+}
+
+function guarded(view: PhaseView, member: Member): string {
+  const expression = forwardExpression(view, member.forward, 'new');
+  // A child of an adopting row waits, as its foreign key would, for one that is changing its key just now.
+  return member.forward.by === 'lookup' ? expression.replace(/\)$/, ' for key share)') : expression;
+}
+
+/** One entry a shadow: where a key is adopted, two members share theirs. */
+export function shadowsOf(view: PhaseView, table: TableId): Member[] {
+  const seen = new Set<string>();
+  return view.substitution.members.filter((m) => {
+    if (m.table !== table || seen.has(m.shadow)) return false;
+    seen.add(m.shadow);
+    return true;
+  });
+}
+
+/** Tables whose children look their key up there: a change of the adopted reference has to reach the children's shadows. */
+export function followSql(
+  view: PhaseView,
+  table: TableId,
+): { function: string; trigger: string; name: string } | null {
+  const children = view.substitution.members.filter(
+    (m) => m.forward.by === 'lookup' && m.forward.table === table,
+  );
+  const key = view.substitution.members.find((m) => m.table === table && m.role === 'key');
+  const first = children[0]?.forward;
+  if (!key || first?.by !== 'lookup') return null;
+  const { phase } = view.substitution;
+  const updates = children.map((child) => {
+    const forward = child.forward as Extract<Member['forward'], { by: 'lookup' }>;
+    return `  update ${view.sqlTable(child.table)} c set ${quoteIdent(child.shadow)} = new.${quoteIdent(key.shadow)}
+    where c.${quoteIdent(forward.column)} = new.${quoteIdent(forward.match)} and c.${quoteIdent(child.shadow)} is distinct from new.${quoteIdent(key.shadow)};`;
+  });
+  const name = followTrigger(phase);
+  const fn = followFunction(phase, table);
+  return {
+    name,
+    function: functionSql(fn, `begin\n${updates.join('\n')}\n  return null;\nend`),
+    trigger: `create trigger ${quoteIdent(name)} after update on ${view.sqlTable(table)} for each row when (old.${quoteIdent(first.from)} is distinct from new.${quoteIdent(first.from)}) execute function rekey.${quoteIdent(fn)}()`,
+  };
+}
+
+export function keyLocation(
+  view: PhaseView,
+  table: TableId,
+  oldColumn: string | null,
+  newColumn: string | null,
+): string {
+  const text = (value: string | null) => (value === null ? 'null' : quoteLiteral(value));
+  return `insert into rekey.key_location (table_name, schema_name, relation_name, old_column, new_column)
+values (${[table, view.schemaOf(table), view.nameOf(table)].map(quoteLiteral).join(', ')}, ${text(oldColumn)}, ${text(newColumn)})
+on conflict (table_name) do update set old_column = excluded.old_column, new_column = excluded.new_column`;
+}
