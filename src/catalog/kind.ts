@@ -21,6 +21,10 @@ export interface ObjectKind<O extends CatalogObject = CatalogObject> {
   definition(object: O, view: View, moment: 'before' | 'after'): string | null;
 }
 
+/** A kind of whatever objects, in a list of all kinds. */
+// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
+export type AnyKind = ObjectKind<any>;
+
 /** One statement that runs online, outside the cutover. */
 export interface Work {
   text: string;

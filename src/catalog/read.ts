@@ -1,4 +1,4 @@
-import type { ObjectKind } from './kind.js';
+import type { AnyKind } from './kind.js';
 import type { Catalog, CatalogObject, Table } from './model.js';
 import { tableId } from './quote.js';
 import { tablesSql } from './tables.js';
@@ -21,12 +21,7 @@ interface ObjectRow {
  * Reads the whole catalog of a database, schemas of the system and of Rekey left out. Locks: ACCESS SHARE on pg_catalog.
  * `schemas` narrows it to the ones named, for the trial on empty copies.
  */
-// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
-export async function readCatalog(
-  query: Query,
-  kinds: ObjectKind<any>[],
-  schemas?: string[],
-): Promise<Catalog> {
+export async function readCatalog(query: Query, kinds: AnyKind[], schemas?: string[]): Promise<Catalog> {
   const [server] = await query<{ version: number; database: string }>(
     `select pg_catalog.current_setting('server_version_num')::int as version, pg_catalog.current_database() as database`,
   );

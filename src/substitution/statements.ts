@@ -1,10 +1,4 @@
-import {
-  type ObjectKind,
-  type ObjectPlan,
-  type SwapStatement,
-  swapSlots,
-  type Work,
-} from '../catalog/kind.js';
+import { type AnyKind, type ObjectPlan, type SwapStatement, swapSlots, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { Hazard } from '../errors.js';
@@ -37,8 +31,7 @@ export interface PhaseStatements {
   made: string[];
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
-export function statementsOf(view: PhaseView, kinds: ObjectKind<any>[]): PhaseStatements {
+export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements {
   const { plans, hazards } = plansOf(view, kinds);
   const by = (pick: (plan: ObjectPlan) => Work[], order: 1 | -1) =>
     [...plans].sort((a, b) => order * (a.rank - b.rank)).flatMap(pick);
@@ -65,11 +58,7 @@ export function statementsOf(view: PhaseView, kinds: ObjectKind<any>[]): PhaseSt
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each kind has an object type of its own
-export function plansOf(
-  view: PhaseView,
-  kinds: ObjectKind<any>[],
-): { plans: ObjectPlan[]; hazards: Hazard[] } {
+export function plansOf(view: PhaseView, kinds: AnyKind[]): { plans: ObjectPlan[]; hazards: Hazard[] } {
   const plans: ObjectPlan[] = [];
   const hazards: Hazard[] = [];
   for (const object of touchedObjects(view)) {
