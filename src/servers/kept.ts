@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,13 @@ rm -rf "$0"
 /** Writes its process id down before it becomes the server, so that there is no moment at which nobody knows it. */
 const launcher = 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"';
 
+/** Where TMPDIR points, unless it is closed to the account, as a TMPDIR of root's own may be. */
+function temporaryDirectory(account: Account): string {
+  const wanted = process.env.TMPDIR || tmpdir();
+  const entered = spawnSync('/bin/sh', ['-c', 'cd "$0"', wanted], { ...account, cwd: '/', stdio: 'ignore' });
+  return entered.status === 0 ? wanted : '/tmp';
+}
+
 /**
  * A server process with a directory of its own that never outlives the process that started it. The server may be
  * ended and started again; directory and all are gone after `stop`, and also when our process ends in any other way.
@@ -39,7 +46,7 @@ export class KeptServer {
     private readonly account: Account,
     private readonly stopSignal: 'INT' | 'TERM',
   ) {
-    this.directory = mkdtempSync(join(tmpdir(), `rekey-${name}-`));
+    this.directory = mkdtempSync(join(temporaryDirectory(account), `rekey-${name}-`));
     if (account.uid !== undefined) chownSync(this.directory, account.uid, account.gid ?? account.uid);
     chmodSync(this.directory, 0o700);
     // detached: Ctrl-C at a terminal reaches the whole process group, and the janitor must survive it

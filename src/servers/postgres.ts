@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, chownSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { RekeyError } from '../errors.js';
 import { accountForPostgres } from './account.js';
@@ -96,7 +97,7 @@ async function startOwn(version: number, options: PostgresOptions): Promise<Post
     const binDir = await readableFor(found, account, kept.directory);
     const password = randomBytes(18).toString('base64url');
     await makeData(kept, binDir, account, password);
-    const libraries = await loadable(kept, binDir, account, options.preload ?? []);
+    const libraries = loadable(binDir, options.preload ?? []);
     let port = 0;
     const url = () => `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
     const launch = () => kept.launch(`${binDir}/postgres`, ['-D', kept.path('data'), '-p', String(port)]);
@@ -159,30 +160,11 @@ async function makeData(kept: KeptServer, binDir: string, account: Account, pass
 }
 
 /** Those of the libraries that this build has: a server that misses one does not start. */
-async function loadable(
-  kept: KeptServer,
-  binDir: string,
-  account: Account,
-  names: string[],
-): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of names) {
-    const args = [
-      '-D',
-      kept.path('data'),
-      '-C',
-      'shared_preload_libraries',
-      '-c',
-      `shared_preload_libraries=${name}`,
-    ];
-    const { code } = await runCommand(`${binDir}/postgres`, args, {
-      timeout: 10_000,
-      cwd: kept.directory,
-      ...account,
-    });
-    if (code === 0) found.push(name);
-  }
-  return found;
+function loadable(binDir: string, names: string[]): string[] {
+  const places = ['../lib', '../lib/postgresql'].map((place) => join(binDir, place));
+  const exists = (name: string) =>
+    places.some((place) => ['so', 'dylib'].some((suffix) => existsSync(join(place, `${name}.${suffix}`))));
+  return names.filter(exists);
 }
 
 function writeSettings(kept: KeptServer, options: PostgresOptions, libraries: string[]): void {
