@@ -1,4 +1,4 @@
-import { nothing, type ObjectKind, type ObjectPlan, type View } from '../catalog/kind.js';
+import { nothing, type ObjectKind, type ObjectPlan, type View, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
@@ -80,9 +80,9 @@ export const plainIndex: ObjectKind<PlainIndex> = {
       swapBack: [
         ...(duplicate ? [] : [renameIndex(view, table, name, twin)]),
         renameIndex(view, table, legacy, name),
-        ...settings(view, index),
+        ...(goes ? [] : settings(view, index)),
       ],
-      afterSwapBack: goes ? finish(view, index, name) : [],
+      afterSwapBack: goes ? [...finish(view, index, name), ...lateSettings(view, index)] : [],
       dropLegacy: goes ? [] : [dropIndexWork(view, table, legacy)],
       made: [twin, legacy],
     };
@@ -152,4 +152,14 @@ export function settings(view: View, index: { table: TableId; name: string; shap
   if (index.shape.clustered)
     statements.push(swapTable(view, 'settings', index.table, `cluster on ${quoteIdent(index.name)}`, object));
   return statements;
+}
+
+/** A replica identity needs NOT NULL, which references get back after the swap back only. */
+export function lateSettings(view: View, index: { table: TableId; name: string; shape: IndexShape }): Work[] {
+  return settings(view, index).map(({ text, object }) => ({
+    text,
+    object,
+    locks: { mode: 'access exclusive', tables: [index.table] },
+    done: null,
+  }));
 }

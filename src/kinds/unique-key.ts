@@ -1,9 +1,9 @@
-import { nothing, type ObjectKind, type View, type Work } from '../catalog/kind.js';
+import { nothing, type ObjectKind, type ObjectPlan, type View, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
 import { describeIndex, type IndexShape, indexNamesSql, indexShapeSql, renderIndex } from './index-shape.js';
-import { after, legacyMap, overReference, settings, shadow } from './plain-index.js';
+import { after, lateSettings, legacyMap, overReference, settings, shadow } from './plain-index.js';
 import { createIndexWork, dropIndexWork, place, swapTable } from './work.js';
 
 /**
@@ -89,7 +89,7 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
         ];
     const attachLate = key.primary && overReferences;
 
-    return {
+    const plan: ObjectPlan = {
       ...nothing,
       rank: 10,
       buildTwin: duplicate
@@ -146,28 +146,32 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
                 object: `constraint ${name} on ${table}`,
               },
               ...comments(view, key, name),
-              ...settings(view, key),
+              ...(overReferences ? [] : settings(view, key)),
             ]),
       ],
-      afterSwapBack: attachLate
-        ? [
-            {
-              text: attach(name, legacy, true),
-              object: `constraint ${name} on ${table}`,
-              locks: { mode: 'access exclusive', tables: [table] },
-              done: { see: 'constraint', ...place(view, table), name, present: true },
-            },
-            ...[...comments(view, key, name), ...settings(view, key)].map((s) => ({
-              text: s.text,
-              object: s.object,
-              locks: { mode: 'share update exclusive' as const, tables: [table] },
-              done: null,
-            })),
-          ]
-        : [],
+      afterSwapBack: [
+        ...(attachLate
+          ? [
+              {
+                text: attach(name, legacy, true),
+                object: `constraint ${name} on ${table}`,
+                locks: { mode: 'access exclusive', tables: [table] },
+                done: { see: 'constraint', ...place(view, table), name, present: true },
+              },
+              ...comments(view, key, name).map(({ text, object }) => ({
+                text,
+                object,
+                locks: 'none' as const,
+                done: null,
+              })),
+            ]
+          : []),
+        ...(overReferences ? lateSettings(view, key) : []),
+      ],
       dropLegacy: overReferences ? [] : [dropIndexWork(view, table, legacy)],
       made: [twin, legacy],
     };
+    return plan;
   },
 
   original: (key, view) => {
