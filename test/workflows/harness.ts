@@ -1,0 +1,212 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Status } from '../../src/decisions/status.js';
+import { type SharedTemporal, temporalForTests } from '../servers.js';
+import { type FakeWorld, planHash } from './fake-world.js';
+
+let bundled: Promise<{ code: string }> | null = null;
+
+export function bundle(): Promise<{ code: string }> {
+  if (bundled === null) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  bundled ??= bundleWorkflowCode({
+    workflowsPath: join(__dirname, '../../workflows/index.ts'),
+    logger: new DefaultLogger('WARN'),
+  });
+  return bundled;
+}
+
+/** One Temporal for a file, a worker with a world of its own for each test. */
+export class Harness {
+  private count = 0;
+
+  private constructor(
+    readonly server: SharedTemporal,
+    readonly connection: Connection,
+    readonly native: NativeConnection,
+    readonly client: Client,
+  ) {}
+
+  static async start(): Promise<Harness> {
+    const server = await temporalForTests();
+    const connection = await Connection.connect({ address: server.address });
+    await bundle();
+    const native = await NativeConnection.connect({ address: server.address });
+    const client = new Client({ connection, namespace: server.namespace });
+    return new Harness(server, connection, native, client);
+  }
+
+  async stop(): Promise<void> {
+    await this.connection.close();
+    await this.native.close();
+  }
+
+  queue(): string {
+    this.count += 1;
+    return `${this.server.taskQueue}-${this.count}`;
+  }
+
+  async worker(world: FakeWorld, taskQueue: string): Promise<RunningWorker> {
+    const worker = await Worker.create({
+      connection: this.native,
+      namespace: this.server.namespace,
+      taskQueue,
+      workflowBundle: await bundle(),
+      activities: world.activities() as never,
+      maxHeartbeatThrottleInterval: '300ms',
+      defaultHeartbeatThrottleInterval: '300ms',
+    });
+    return new RunningWorker(worker);
+  }
+
+  async with<T>(world: FakeWorld, test: (on: Playground) => Promise<T>): Promise<T> {
+    const taskQueue = this.queue();
+    const worker = await this.worker(world, taskQueue);
+    const play = new Playground(this, world, taskQueue);
+    try {
+      return await test(play);
+    } finally {
+      world.releaseAll();
+      await play.terminateAll();
+      await worker.stop();
+    }
+  }
+
+  /** The real program, as an operator would type it. */
+  async cli(...args: string[]): Promise<string> {
+    const at = ['--address', this.server.address, '--namespace', this.server.namespace];
+    const { stdout, stderr } = await promisify(execFile)(this.server.cliPath, [...args, ...at]);
+    return stdout + stderr;
+  }
+}
+
+export class RunningWorker {
+  private readonly running: Promise<void>;
+
+  constructor(readonly worker: Worker) {
+    this.running = worker.run();
+  }
+
+  async stop(): Promise<void> {
+    if (this.worker.getState() === 'RUNNING') this.worker.shutdown();
+    await this.running;
+  }
+}
+
+/** What a test does with the workflows of one task queue. */
+export class Playground {
+  private readonly started: string[] = [];
+
+  constructor(
+    readonly harness: Harness,
+    readonly world: FakeWorld,
+    readonly taskQueue: string,
+  ) {}
+
+  get client(): Client {
+    return this.harness.client;
+  }
+
+  async start(type: string, input: unknown, options: object = {}): Promise<WorkflowHandle> {
+    const workflowId = `${this.taskQueue}-${this.started.length}`;
+    this.started.push(workflowId);
+    return this.client.workflow.start(type, {
+      workflowId,
+      taskQueue: this.taskQueue,
+      args: [input],
+      ...options,
+    });
+  }
+
+  phase(phase = 'users', options: object = {}): Promise<WorkflowHandle> {
+    return this.start('runPhase', { plan: 'testapp', connection: 'main', phase }, options);
+  }
+
+  migration(): Promise<WorkflowHandle> {
+    return this.start('runMigration', { plan: 'testapp', connection: 'main' });
+  }
+
+  /** Everything that is still open on this queue, children included. */
+  async terminateAll(): Promise<void> {
+    for (const id of this.started) {
+      const ids = [id, ...this.world.phases.map(({ phase }) => `${id}/${phase}`)];
+      for (const one of ids)
+        await this.client.workflow
+          .getHandle(one)
+          .terminate('the test is over')
+          .catch(() => {});
+    }
+  }
+}
+
+export async function statusOf(handle: WorkflowHandle): Promise<Status> {
+  return handle.query<Status>('status');
+}
+
+/** Asks until it is so; the error shows what was there instead. */
+export async function until<T>(
+  ask: () => Promise<T> | T,
+  so: (value: T) => boolean,
+  ms = 20_000,
+): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await ask();
+    if (so(value)) return value;
+    if (Date.now() > end) throw new Error(`it never came to be so: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function untilState(
+  handle: WorkflowHandle,
+  state: Status['state'],
+  more: (status: Status) => boolean = () => true,
+): Promise<Status> {
+  return until(
+    () => statusOf(handle),
+    (status) => status.state === state && more(status),
+  );
+}
+
+/** Waits until this checkpoint is open. */
+export async function gate(handle: WorkflowHandle, name: string, newerThan = 0): Promise<number> {
+  const status = await untilState(
+    handle,
+    'waiting-for-approval',
+    ({ checkpoint }) => checkpoint?.name === name && checkpoint.opening > newerThan,
+  );
+  return status.checkpoint?.opening ?? 0;
+}
+
+export async function approve(
+  handle: WorkflowHandle,
+  checkpoint: string,
+  by = 'ann',
+  newerThan = 0,
+): Promise<number> {
+  const opening = await gate(handle, checkpoint, newerThan);
+  await handle.signal('approve', { checkpoint, opening, plan: planHash, by });
+  return opening;
+}
+
+export async function reject(handle: WorkflowHandle, checkpoint: string, by = 'ann'): Promise<void> {
+  const opening = await gate(handle, checkpoint);
+  await handle.signal('reject', { checkpoint, opening, plan: planHash, by, reason: 'not today' });
+}
+
+export async function parked(handle: WorkflowHandle, step: string): Promise<Status> {
+  return untilState(handle, 'parked', ({ failure }) => failure?.step === step);
+}
+
+export async function resolve(
+  handle: WorkflowHandle,
+  world: FakeWorld,
+  step: string,
+  action: string,
+): Promise<void> {
+  await parked(handle, step);
+  await handle.signal('resolve', { step, opening: world.openings, plan: planHash, action, by: 'ann' });
+}
