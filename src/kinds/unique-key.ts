@@ -89,6 +89,20 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
         ];
     const attachLate = key.primary && overReferences;
 
+    const attachLater: Work[] = !attachLate
+      ? []
+      : [
+          {
+            text: attach(name, legacy, true),
+            object: `constraint ${name} on ${table}`,
+            locks: { mode: 'access exclusive', tables: [table] },
+            done: { see: 'constraint', ...place(view, table), name, present: true },
+          },
+          ...comments(view, key, name).map(
+            ({ text, object }): Work => ({ text, object, locks: 'none', done: null }),
+          ),
+        ];
+
     const plan: ObjectPlan = {
       ...nothing,
       rank: 10,
@@ -149,25 +163,7 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
               ...(overReferences ? [] : settings(view, key)),
             ]),
       ],
-      afterSwapBack: [
-        ...(attachLate
-          ? [
-              {
-                text: attach(name, legacy, true),
-                object: `constraint ${name} on ${table}`,
-                locks: { mode: 'access exclusive', tables: [table] },
-                done: { see: 'constraint', ...place(view, table), name, present: true },
-              },
-              ...comments(view, key, name).map(({ text, object }) => ({
-                text,
-                object,
-                locks: 'none' as const,
-                done: null,
-              })),
-            ]
-          : []),
-        ...(overReferences ? lateSettings(view, key) : []),
-      ],
+      afterSwapBack: [...attachLater, ...(overReferences ? lateSettings(view, key) : [])],
       dropLegacy: overReferences ? [] : [dropIndexWork(view, table, legacy)],
       made: [twin, legacy],
     };
