@@ -23,7 +23,7 @@ export function proposePlan(facts: KeyFacts, name: string): string {
     '# Proposed from the catalog alone: read it, name the phases as you like, and give the dangerous ones',
     '# a window, readiness checks and approvers. docs/plan-reference.md has all words.',
     'version: 1',
-    `plan: ${simpleName(name)}`,
+    `plan: ${yamlText(simpleName(name))}`,
     time === null
       ? 'keys: { version: 4 }   # no table says when its rows were made: there is no order for version 7 to keep'
       : `keys: { version: 7, time: ${yamlText(time)} }`,
@@ -31,7 +31,7 @@ export function proposePlan(facts: KeyFacts, name: string): string {
     '  - { phase: foundation, kind: foundation }',
     ...groups.flatMap(({ phase, tables }) => [
       '',
-      `  - phase: ${phase}`,
+      `  - phase: ${yamlText(phase)}`,
       '    tables:',
       ...tables.map((table) => `      - ${yamlText(table.id)}${comment(table, facts)}`),
     ]),

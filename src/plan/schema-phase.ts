@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nearest } from './nearest.js';
 import {
   checkpointsWords,
   checkWords,
@@ -22,7 +23,6 @@ import {
   simpleName,
   table,
   text,
-  unknownWord,
   word,
 } from './schema-words.js';
 
@@ -75,11 +75,11 @@ const keyWordsKnown = ['source', 'version', 'time', 'stored', 'adopt', 'as', 'su
 const key = choose<WrittenKey>((value) => {
   if (!isMapping(value))
     return 'key must be a mapping: {version, time}, {stored}, {adopt, as} or {surrogate, unique}';
-  if ('surrogate' in value || 'unique' in value) return surrogateKey;
-  if ('adopt' in value || 'as' in value) return adoptedKey;
-  if ('stored' in value) return storedKey;
-  const strange = Object.keys(value).find((one) => !keyWordsKnown.includes(one));
-  return strange === undefined ? derivedKey : unknownWord(strange, keyWordsKnown);
+  // By the words that are meant, so that a misspelt one is told of by the schema that it belongs to.
+  const words = new Set(Object.keys(value).map((one) => nearest(one, keyWordsKnown) ?? one));
+  if (words.has('surrogate') || words.has('unique')) return surrogateKey;
+  if (words.has('adopt') || words.has('as')) return adoptedKey;
+  return words.has('stored') ? storedKey : derivedKey;
 });
 
 const tableMapping = mapping('table', {

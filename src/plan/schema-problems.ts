@@ -3,7 +3,7 @@ import type { PlanPath, PlanProblem } from './problems.js';
 
 /** What zod found, in the plan's words. */
 export function schemaProblems(error: z.ZodError, data: unknown): PlanProblem[] {
-  return error.issues.flatMap((issue) => {
+  const found = error.issues.flatMap((issue): PlanProblem[] => {
     const path = issue.path as PlanPath;
     if (issue.code === 'unrecognized_keys') {
       const messages = issue.message.split('\n');
@@ -21,6 +21,14 @@ export function schemaProblems(error: z.ZodError, data: unknown): PlanProblem[] 
     const code = given ?? (issue.code === 'invalid_type' ? 'plan.wrong-type' : 'plan.bad-value');
     return [{ code, path, message: issue.message, remedy: remedies[code] ?? fallback }];
   });
+  // A word that was misspelt is not missing as well.
+  const misspelt = new Set(
+    found.flatMap(({ code, path, message }) => {
+      const meant = code === 'plan.unknown-word' ? /did you mean (.+)\?\)$/.exec(message)?.[1] : undefined;
+      return meant === undefined ? [] : [JSON.stringify([...path.slice(0, -1), meant])];
+    }),
+  );
+  return found.filter(({ code, path }) => code !== 'plan.missing' || !misspelt.has(JSON.stringify(path)));
 }
 
 const fallback = 'Correct the value; docs/plan-reference.md has all words with their units.';
