@@ -115,6 +115,52 @@ describe.each(testVersions())('Live clients on PostgreSQL %i', (version) => {
     expect(check).toMatchObject({ missing: [], returned: [], changed: [] });
   }, 120_000);
 
+  it("name a cycle's report by its new key, and an adopted key by its new name, as soon as these are there", async () => {
+    await preparePretence(superuser);
+    const cycles = await pretendCutover(superuser, 'test_cycles', 'cycle_id');
+    // What phases workflow-core and attributes bring, and later cleanup's drop of the pair.
+    await superuser.query(`
+      begin;
+      alter table cycle_reports add column id uuid not null default gen_random_uuid() unique;
+      alter table workflow_phases add column cycle_report_id uuid references cycle_reports (id);
+      create function fill_pair() returns trigger language plpgsql as $$ begin
+        if new.cycle_report_id is null then
+          select id into new.cycle_report_id from cycle_reports where (cycle_id, report_id) = (new.cycle_id, new.report_id);
+        else
+          select cycle_id, report_id into new.cycle_id, new.report_id from cycle_reports where id = new.cycle_report_id;
+        end if;
+        return new; end $$;
+      update workflow_phases p set cycle_report_id = c.id from cycle_reports c where (c.cycle_id, c.report_id) = (p.cycle_id, p.report_id);
+      create trigger fill_pair before insert on workflow_phases for each row execute function fill_pair();
+      commit`);
+    expect(cycles.length).toBeGreaterThan(4);
+    await sleep(2500);
+    await superuser.query(`
+      begin;
+      drop trigger fill_pair on workflow_phases;
+      alter table workflow_phases drop column cycle_id, drop column report_id;
+      commit;
+      begin;
+      lock scoping_decisions, cycle_report_scoping_attributes, cycle_report_planning_attributes;
+      alter table scoping_decisions drop constraint scoping_decisions_scoping_attribute_id_fkey;
+      update scoping_decisions d set scoping_attribute_id = planning_attribute_id
+        from cycle_report_scoping_attributes s where s.attribute_id = d.scoping_attribute_id;
+      alter table cycle_report_scoping_attributes drop column attribute_id;
+      alter table cycle_report_scoping_attributes rename column planning_attribute_id to id;
+      alter table cycle_report_scoping_attributes add primary key (id);
+      alter table scoping_decisions add foreign key (scoping_attribute_id) references cycle_report_scoping_attributes on delete cascade;
+      commit`);
+    await sleep(2500);
+    const { report, check } = await settle(live!);
+    expect(report.failures).toEqual([]);
+    expect(report.retried).toBeGreaterThan(2);
+    expect(check).toMatchObject({ missing: [], returned: [], changed: [] });
+    const { rows } = await superuser.query(
+      `select count(*)::int as n from workflow_phases where reference like 'k%' and cycle_report_id is not null`,
+    );
+    expect(rows[0].n).toBeGreaterThan(10);
+  });
+
   it('get over lost connections, and know whether what they had sent went through', async () => {
     for (let i = 0; i < 12; i++) {
       await sleep(250);
