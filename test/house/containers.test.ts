@@ -1,0 +1,60 @@
+import Ajv from 'ajv/dist/2019.js';
+import { parse } from 'yaml';
+import { projectFiles, textOf } from './tracked.js';
+
+interface Service {
+  image?: string;
+  build?: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  volumes?: string[];
+  ports?: string[];
+}
+
+const compose = parse(textOf('docker-compose.yml')) as { services: Record<string, Service> };
+const dockerfile = textOf('Dockerfile');
+
+test('docker-compose.yml is what the Compose Specification allows', () => {
+  // it names its draft and its parts in an older draft's way, which ajv refuses; nothing in it refers to those names
+  const schema = JSON.parse(textOf('test/house/compose-spec.json'), (key, value) =>
+    key === '$schema' || (key === 'id' && typeof value === 'string') ? undefined : value,
+  );
+  const check = new Ajv({ strict: false, validateFormats: false }).compile(schema);
+  check(compose);
+  expect(check.errors).toBeNull();
+  // the schema is strict enough to be worth asking
+  expect(check({ services: { postgres: { imagee: 'postgres' } } })).toBe(false);
+});
+
+test('every image is pinned to a version', () => {
+  const fromImages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]!);
+  const images = [...Object.values(compose.services).map((service) => service.image!), ...fromImages];
+  expect(images.length).toBeGreaterThan(4);
+  for (const image of images) expect(image).toMatch(/:\d+\.\d+/);
+});
+
+test('ports are open to this machine only', () => {
+  const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
+  expect(ports).not.toHaveLength(0);
+  for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+});
+
+test('the worker of docker-compose.yml is told everything that .env.example tells a worker', () => {
+  const [worker] = textOf('.env.example').split('# ---- demo and tests ----');
+  const needed = [...worker!.matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1]);
+  expect(Object.keys(compose.services.worker!.environment!).sort()).toEqual(needed.sort());
+});
+
+test('what the containers run and mount is in the project', () => {
+  const files = new Set(projectFiles());
+  const makesExample = compose.services.example!.command![0]!;
+  expect(files).toContain(makesExample);
+  const built = [
+    ...textOf(makesExample).matchAll(/dist\/(\S+)\.js/g),
+    ...dockerfile.matchAll(/dist\/(\w+)\.js/g),
+  ];
+  expect(built).toHaveLength(2);
+  for (const [, source] of built) expect(files).toContain(`${source}.ts`);
+  expect(files).toContain('examples/testapp/plan.yaml');
+  expect(files).toContain(compose.services.worker!.environment!.REKEY_HOOKS!.replace('/app/', ''));
+});
