@@ -5,7 +5,11 @@ import { quoteIdent } from './quote.js';
  * quoted identifiers without a table in front. Only names are changed, never types or operators: what no longer fits is
  * found by making every twin on empty copies. A word after `::`, before `(` or beside a dot is no column.
  */
-export function renameColumns(expression: string, rename: (column: string) => string | undefined): string {
+export function renameColumns(
+  expression: string,
+  rename: (column: string) => string | undefined,
+  quote: (name: string) => string = quoteIdent,
+): string {
   const tokens = expression.match(token) ?? [];
   return tokens
     .map((text, at) => {
@@ -15,7 +19,7 @@ export function renameColumns(expression: string, rename: (column: string) => st
       const after = neighbour(tokens, at, 1);
       if (before === '::' || before === '.' || after === '.' || after === '(') return text;
       const other = rename(name);
-      return other === undefined ? text : quoteIdent(other);
+      return other === undefined ? text : quote(other);
     })
     .join('');
 }
