@@ -41,6 +41,8 @@ export async function lockHolders(
   relations: readonly string[],
   mode: LockMode,
 ): Promise<LockHolder[]> {
+  // pg_stat_activity is read once a transaction: without this every later look shows the first one's transactions
+  await session.query('select pg_catalog.pg_stat_clear_snapshot()');
   return session.query<LockHolder>(
     `with recursive wanted as (
        select pg_catalog.to_regclass(name)::oid as oid from pg_catalog.unnest($1::text[]) as name

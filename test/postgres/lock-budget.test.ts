@@ -32,10 +32,23 @@ beforeAll(async () => {
   await database.sql(`insert into public.parent select n, 'p' || n from generate_series(1, 20000) n`);
   await database.sql('insert into public.child select n, n from generate_series(1, 20000) n');
 });
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
 afterAll(async () => {
   await session.close();
   await database.drop();
 });
+const stops: (() => Promise<unknown>)[] = [];
+/** A transaction that has read a table and stays open for a while. */
+async function report(): Promise<Client> {
+  const client = await database.app();
+  await client.query('begin');
+  await client.query('select count(*) from public.parent');
+  await wait(200);
+  stops.push(() => client.query('rollback'));
+  return client;
+}
 
 /** Clients that repeat a transaction until they are told to stop; answers with the longest time one took and the errors. */
 async function clients(count: number, work: (client: Client) => Promise<void>) {
@@ -56,13 +69,13 @@ async function clients(count: number, work: (client: Client) => Promise<void>) {
     await client.end();
   });
   await wait(300);
-  return {
-    stop: async () => {
-      running = false;
-      await Promise.all(all);
-      return { longest, errors };
-    },
+  const stop = async () => {
+    running = false;
+    await Promise.all(all);
+    return { longest, errors };
   };
+  stops.push(stop);
+  return { stop };
 }
 
 test('the work runs under all locks, is committed, and the journal says how long they were held', async () => {
@@ -116,10 +129,7 @@ test('a statement that runs out of time under the locks is not tried again', asy
 });
 
 test('behind a long report no client waits: it looks before it asks, and says who is in the way', async () => {
-  const report = await database.app();
-  await report.query('begin');
-  await report.query('select count(*) from public.parent');
-  await wait(200);
+  await report();
   const others = await clients(2, async (client) => {
     await client.query('select name from public.parent where id = 7');
   });
@@ -139,19 +149,16 @@ test('behind a long report no client waits: it looks before it asks, and says wh
   });
   expect((await others.stop()).longest).toBeLessThan(140);
   expect(seen.length).toBeGreaterThan(5);
-  await report.query('rollback');
 });
 
 test('as soon as the report ends, the locks are had', async () => {
-  const report = await database.app();
-  await report.query('begin');
-  await report.query('select count(*) from public.parent');
-  setTimeout(() => report.query('commit'), 1_000);
+  const reporting = await report();
+  setTimeout(() => reporting.query('commit'), 1_000);
   const had = await withLocks(session, request(), async () => 'in');
   expect(had.value).toBe('in');
 });
 
-test('clients that lock the tables in the other order, and read the view over them, never deadlock with it', async () => {
+test('clients that lock the tables in the other order never deadlock with it, and it gets in', async () => {
   const busy = await clients(6, async (client) => {
     await client.query('begin');
     const n = 1 + Math.floor(Math.random() * 20_000);
@@ -159,44 +166,30 @@ test('clients that lock the tables in the other order, and read the view over th
     await client.query('select pg_sleep(0.005)');
     await client.query('update public.child set parent_id = parent_id where id = $1', [n]);
     await client.query('commit');
-    await client.query('select * from public.over_it where id = $1', [n]);
   });
-  for (let turn = 0; turn < 8; turn += 1) {
-    const had = await withLocks(
-      session,
-      request({ views: ['public.over_it', 'public.both_of_them'] }),
-      async () => {
-        await session.execute('drop view public.over_it');
-        await session.execute('create view public.over_it as select * from public.both_of_them');
-        await session.execute('grant select on public.over_it to app_rw');
-      },
-    );
+  for (let turn = 0; turn < 6; turn += 1) {
+    const had = await withLocks(session, request(), async () => undefined);
     expect(had.heldMs).toBeLessThan(1_000);
   }
-  const { errors } = await busy.stop();
-  expect(errors).toEqual([]);
+  expect((await busy.stop()).errors).toEqual([]);
 });
 
-test('autovacuum yields to it although no try waits for as long as deadlock_timeout', async () => {
-  // on a table of its own, vacuumed slowly at once
-  await database.sql(`create table public.dusty (id integer primary key, name text)
-    with (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1,
-      autovacuum_vacuum_scale_factor = 0, autovacuum_analyze_threshold = 1000000000)`);
-  await database.sql(`insert into public.dusty select n, repeat('x', 500) from generate_series(1, 60000) n`);
-  await database.sql(`delete from public.dusty where id % 2 = 0`);
-  const vacuuming = async () =>
-    (await database.sql(`select pid from pg_stat_progress_vacuum v where relid = 'public.dusty'::regclass`))
-      .length > 0;
-  // a naptime of a minute is too long for a test: a plain VACUUM does not yield, so wait for the real one
-  for (let i = 0; i < 700 && !(await vacuuming()); i += 1) await wait(100);
-  expect(await vacuuming()).toBe(true);
-  const others = await clients(2, async (client) => {
-    await client.query('select count(*) from public.dusty where id = 7');
+test('clients that read a view never deadlock with a cutover that drops it', async () => {
+  const busy = await clients(8, async (client) => {
+    await client.query('select * from public.over_it where id = $1', [
+      1 + Math.floor(Math.random() * 20_000),
+    ]);
   });
-  const had = await withLocks(session, request({ tables: ['public.dusty'] }), async () => 'in');
-  expect(had).toMatchObject({ value: 'in' });
-  expect((await others.stop()).longest).toBeLessThan(400);
-}, 90_000);
+  for (let turn = 0; turn < 6; turn += 1) {
+    await withLocks(session, request({ views: ['public.over_it', 'public.both_of_them'] }), async () => {
+      await session.execute('drop view public.over_it');
+      await session.execute('create view public.over_it as select * from public.both_of_them');
+      await session.execute('grant select on public.over_it to app_rw');
+    });
+  }
+
+  expect((await busy.stop()).errors).toEqual([]);
+});
 
 test('a vacuum that does not yield ends it with a clear word, and no client waits', async () => {
   const vacuum = await openSession(database.connection, 'vacuum');
@@ -223,20 +216,13 @@ test('a vacuum that does not yield ends it with a clear word, and no client wait
 });
 
 test('share row exclusive goes in beside readers and waits for writers', async () => {
-  const reader = await database.app();
-  await reader.query('begin');
-  await reader.query('select count(*) from public.parent');
-  await wait(200);
+  await report();
   const had = await withLocks(session, request({ mode: 'share row exclusive' }), async () => 'in');
   expect(had.tries).toBe(1);
-  await reader.query('rollback');
 });
 
 test('a cancellation ends the waiting with its own reason and leaves no lock', async () => {
-  const report = await database.app();
-  await report.query('begin');
-  await report.query('select count(*) from public.parent');
-  await wait(200);
+  await report();
   const stop = new AbortController();
   const reason = new Error('cancelled');
   setTimeout(() => stop.abort(reason), 300);
@@ -245,7 +231,6 @@ test('a cancellation ends the waiting with its own reason and leaves no lock', a
     session.cancellable(stop.signal, () => withLocks(session, request(), async () => undefined)),
   ).rejects.toBe(reason);
   expect(Date.now() - started).toBeLessThan(1_500);
-  await report.query('rollback');
   await withSession(database.connection, 'after', async (other) => {
     const rows = await other.query(
       'select mode from pg_catalog.pg_locks where pid = $1::integer and locktype = $2',
@@ -255,7 +240,7 @@ test('a cancellation ends the waiting with its own reason and leaves no lock', a
   });
 });
 
-test('tables are asked for as given, then reversed, then shuffled, and views always first', async () => {
+test('tables are asked for as given, then reversed, then shuffled, and views first but for every third try', async () => {
   const orders: string[] = [];
   const execute = session.execute.bind(session);
   const spy = jest.spyOn(session, 'execute').mockImplementation(async (text: string, values?: unknown[]) => {
@@ -275,6 +260,6 @@ test('tables are asked for as given, then reversed, then shuffled, and views alw
     'lock table public.over_it, public.child, public.parent in access exclusive mode',
     'lock table public.over_it, public.parent, public.child in access exclusive mode',
   ]);
-  expect(orders).toHaveLength(4);
-  for (const order of orders) expect(order).toMatch(/^lock table public\.over_it, /);
+  expect(orders[2]).toMatch(/^lock table .*, public\.over_it in/);
+  expect(orders[3]).toMatch(/^lock table public\.over_it, /);
 });
