@@ -12,6 +12,11 @@ export interface PlanProblem {
   remedy: string;
 }
 
+/** What a check found: the code without its `plan.`. */
+export function problem(code: string, path: PlanPath, message: string, remedy: string): PlanProblem {
+  return { code: `plan.${code}`, path, message, remedy };
+}
+
 /** Turns a path into what an operator can go to: `testapp.yaml:12:5 phases[users].window.zone`. */
 export type Locate = (path: PlanPath) => string;
 
