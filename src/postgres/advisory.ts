@@ -31,11 +31,11 @@ export function advisoryKey(work: Work): string {
  * to the same database and role: an attempt that was given up for dead must not act beside its successor. Throws
  * Transient `advisory.not-had`.
  */
-export async function withAdvisoryLock<T>(
+export async function withStepLock<T>(
   session: Session,
   work: Work,
+  options: AdvisoryOptions,
   fn: () => Promise<T>,
-  options: AdvisoryOptions = {},
 ): Promise<T> {
   const key = advisoryKey(work);
   await acquire(session, work, key, options);

@@ -1,6 +1,6 @@
 import { RekeyError } from '../errors.js';
 import { originalOf, sqlstateOf } from './from-postgres.js';
-import type { Result, Row, Session } from './session.js';
+import type { Result, Session } from './session.js';
 
 /** Whose work an entry is. */
 export interface JournalScope {
@@ -37,7 +37,7 @@ export interface Statement {
   values?: unknown[];
 }
 
-export interface StatementResult<R extends Row> extends Result<R> {
+export interface StatementResult<R> extends Result<R> {
   durationMs: number;
   lockWaitMs: number | null;
 }
@@ -76,7 +76,7 @@ export async function writeJournal(
  * entry is written before, so that it stands even where the statement's end is never seen, and completed after;
  * `watch`, a second session, measures the time it waited for locks. A failure is journalled with PostgreSQL's words.
  */
-export async function runStatement<R extends Row = Record<string, unknown>>(
+export async function runStatement<R = Record<string, unknown>>(
   session: Session,
   scope: JournalScope,
   statement: Statement,

@@ -8,7 +8,7 @@ export interface LockHolder {
   ageMs: number | null;
 }
 
-export type LockMode = 'access exclusive' | 'share row exclusive';
+export type LockMode = 'access exclusive' | 'share row exclusive' | 'share update exclusive';
 
 /** What a wanted mode waits for. */
 const conflicting: Record<LockMode, string[]> = {
@@ -16,6 +16,13 @@ const conflicting: Record<LockMode, string[]> = {
     'AccessShareLock',
     'RowShareLock',
     'RowExclusiveLock',
+    'ShareUpdateExclusiveLock',
+    'ShareLock',
+    'ShareRowExclusiveLock',
+    'ExclusiveLock',
+    'AccessExclusiveLock',
+  ],
+  'share update exclusive': [
     'ShareUpdateExclusiveLock',
     'ShareLock',
     'ShareRowExclusiveLock',

@@ -2,9 +2,7 @@ import type { Client } from 'pg';
 import { RekeyError } from '../errors.js';
 import { fromPostgres } from './from-postgres.js';
 
-export type Row = object;
-
-export interface Result<R extends Row = Record<string, unknown>> {
+export interface Result<R = Record<string, unknown>> {
   rows: R[];
   /** rows that the statement returned or changed */
   count: number;
@@ -16,10 +14,7 @@ export interface Result<R extends Row = Record<string, unknown>> {
 const gone = new Set(['connection.lost', 'connection.ended', 'connection.no-answer']);
 
 /** How catalog readers are handed the database: rows of one query. */
-export type Query = <R extends Row = Record<string, unknown>>(
-  text: string,
-  values?: unknown[],
-) => Promise<R[]>;
+export type Query = <R = Record<string, unknown>>(text: string, values?: unknown[]) => Promise<R[]>;
 
 /**
  * One direct connection, used by one caller at a time. Errors of PostgreSQL come out as RekeyError. bigint and numeric
@@ -53,20 +48,17 @@ export class Session {
   }
 
   /** Rows of one statement. */
-  readonly query: Query = async <R extends Row>(text: string, values?: unknown[]) =>
+  readonly query: Query = async <R>(text: string, values?: unknown[]) =>
     (await this.execute<R>(text, values)).rows;
 
   /** Exactly one row; more or less is a bug of ours. */
-  async one<R extends Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<R> {
+  async one<R = Record<string, unknown>>(text: string, values?: unknown[]): Promise<R> {
     const { rows } = await this.execute<R>(text, values);
     if (rows.length !== 1) throw new Error(`expected one row, got ${rows.length}`);
     return rows[0] as R;
   }
 
-  async execute<R extends Row = Record<string, unknown>>(
-    text: string,
-    values?: unknown[],
-  ): Promise<Result<R>> {
+  async execute<R = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Result<R>> {
     if (this.aborted?.aborted) throw this.aborted.reason;
     return this.send<R>(text, values);
   }
@@ -164,7 +156,7 @@ export class Session {
     }
   }
 
-  private async send<R extends Row>(text: string, values?: unknown[]): Promise<Result<R>> {
+  private async send<R>(text: string, values?: unknown[]): Promise<Result<R>> {
     if (this.lost) throw this.lost;
     try {
       const answer = await this.client.query(text, values);
