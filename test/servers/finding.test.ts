@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { accountForPostgres } from '../../src/servers/account.js';
 import { runCommand } from '../../src/servers/command.js';
 import { findPostgresBinaries, readableFor } from '../../src/servers/postgres-binaries.js';
+import { fetchPostgresTools } from '../../src/servers/postgres-tools.js';
 import { findTemporalCli, type Sources } from '../../src/servers/temporal-cli.js';
 
 const environment = { ...process.env };
@@ -81,6 +82,11 @@ test('binaries that REKEY_PG_BIN names are taken if they are of the version aske
   expect(await findPostgresBinaries(15)).not.toBe(found);
 });
 
+test('pg_dump is found for the newest server that is supported', async () => {
+  const tools = await fetchPostgresTools(18);
+  expect(tools?.major).toBeGreaterThanOrEqual(18);
+});
+
 test('binaries in a directory that is closed to the account of PostgreSQL are copied for it', async () => {
   const account = accountForPostgres();
   const closed = join(place, 'closed');
@@ -92,7 +98,7 @@ test('binaries in a directory that is closed to the account of PostgreSQL are co
   const directory = await readableFor(join(closed, 'bin'), account, parent);
   // only root changes to another account; everybody else reads what is his own
   expect(directory).toBe(
-    account.uid === undefined ? join(closed, 'bin') : join(parent, 'installation', 'bin'),
+    account.uid === undefined ? join(closed, 'bin') : join(parent, 'installation', 'closed', 'bin'),
   );
   const { code } = await runCommand(join(directory, 'postgres'), ['--version'], { cwd: '/', ...account });
   expect(code).toBe(0);
