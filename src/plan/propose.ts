@@ -69,7 +69,7 @@ function whyNot(table: Table, index: KeyIndex): string | null {
   if (columns.length > 1) {
     const own = key.filter((column) => parents(column).length === 0);
     return own.length === 0
-      ? `its key (${key.map(oneLine).join(', ')}) is made of references and moves with what they refer to`
+      ? `its key (${key.map(oneLine).join(', ')}) is made of references and ${columns.some((c) => isInteger(c)) ? 'moves' : 'stays'} with what they refer to`
       : `its key is composite, and ${own.map(oneLine).join(', ')} stays as it is; for a key of its own: key: {surrogate: id}`;
   }
   const [column] = columns;
