@@ -70,7 +70,7 @@ test('where the plan names nobody, the shell of whoever pastes it says who decid
 test('broken into lines of 55 characters it is the same command, whatever names it carries', () => {
   const text = fc
     .string({ minLength: 1, maxLength: 120, unit: 'grapheme' })
-    .filter((value) => !value.includes('\0') && value.isWellFormed());
+    .filter((value) => !value.includes('\0') && !/[\ud800-\udfff]/u.test(value));
   fc.assert(
     fc.property(text, text, fc.array(text, { maxLength: 3 }), (workflowId, step, checklist) => {
       const at = { workflowId, namespace: 'default' };

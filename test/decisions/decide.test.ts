@@ -98,7 +98,7 @@ test('whatever arrives in whatever order, a gate opens only by enough timely app
     plan: fc.constantFrom(gate.planHash, gate.planHash, 'ba9876543210'),
     by: fc.constantFrom('ann', 'ANN ', 'bob', 'eve', ''),
     reason: fc.constant(null),
-    checklist: fc.constant([]),
+    checklist: fc.constant<string[]>([]),
     at: fc.integer({ min: 1_000, max: 12_000 }),
   });
   fc.assert(

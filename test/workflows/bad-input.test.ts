@@ -1,0 +1,124 @@
+import { checkpoint, FakeWorld, failure, planHash } from './fake-world.js';
+import { gate, Harness, parked, untilState } from './harness.js';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await Harness.start();
+});
+afterAll(() => harness.stop());
+
+function world(): FakeWorld {
+  const made = new FakeWorld();
+  made.brief = { checkpoints: [checkpoint('before-swap'), checkpoint('after-swap')] };
+  return made;
+}
+
+const right = { plan: 'testapp', connection: 'main', phase: 'users' };
+
+test.each([
+  ['runPhase', undefined],
+  ['runPhase', 'users'],
+  ['runPhase', { plan: 'testapp', connection: 'main' }],
+  ['runPhase', { ...right, password: 'secret' }],
+  ['rollBackPhase', { ...right, phase: '' }],
+  ['runMigration', { plan: 'testapp' }],
+  ['runMigration', null],
+])('%s with input %j ends FAILED with BadInput before anything is called', (type, input) =>
+  harness.with(world(), async (on) => {
+    const handle = await on.start(type, input);
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: {
+        type: 'BadInput',
+        message: expect.stringContaining(type),
+        details: [{ code: 'input.unreadable', remedy: expect.stringContaining('--input') }],
+      },
+    });
+    expect(on.world.log).toEqual([]);
+  }),
+);
+
+test.each([
+  ['runPhase', { workflowExecutionTimeout: '1 hour' }],
+  ['runPhase', { workflowRunTimeout: '1 hour' }],
+  ['runMigration', { workflowRunTimeout: '1 hour' }],
+  ['rollBackPhase', { workflowExecutionTimeout: '1 hour' }],
+])('%s is refused with %j: the server would end it in mid-step', (type, options) =>
+  harness.with(world(), async (on) => {
+    const input = type === 'runMigration' ? { plan: 'testapp', connection: 'main' } : right;
+    const handle = await on.start(type, input, options);
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { type: 'BadInput', details: [{ code: 'input.timeout' }] },
+    });
+    expect(on.world.log).toEqual([]);
+  }),
+);
+
+test.each(['BadInput', 'NotOwner'] as const)(
+  '%s while the phase is opened ends it FAILED with type BadInput',
+  (type) =>
+    harness.with(world(), async (on) => {
+      on.world.fails('openPhase', failure(type, 'run.second', 'another run owns the database'));
+      const handle = await on.phase();
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: {
+          type: 'BadInput',
+          message: 'another run owns the database',
+          details: [{ code: 'run.second', remedy: 'Do something about it.', where: 'users' }],
+        },
+      });
+    }),
+);
+
+test('a database that does not answer parks the phase before it is opened, and a retry opens it', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('openPhase', failure('StepFailed', 'connection.silent'));
+    const handle = await on.phase();
+    const status = await parked(handle, 'openPhase');
+    expect(status.planHash).toBe('unknown');
+    const input = /--input '(.*)'$/.exec(status.next[0] ?? '')?.[1]?.replace(/'"\$\(id -un\)"'/, 'ann') ?? '';
+    await handle.signal('resolve', JSON.parse(input));
+    await gate(handle, 'before-swap');
+  }));
+
+test('a hazard parks preflight before the first change', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('preflight', failure('Hazard', 'hazard.stop', 'orders has FORCE ROW LEVEL SECURITY'));
+    const handle = await on.phase();
+    const status = await parked(handle, 'preflight');
+    expect(status.failure).toMatchObject({
+      code: 'hazard.stop',
+      message: 'orders has FORCE ROW LEVEL SECURITY',
+    });
+    await handle.signal('resolve', {
+      step: 'preflight',
+      opening: 1,
+      plan: planHash,
+      action: 'rollback',
+      by: 'ann',
+    });
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+    expect(on.world.steps).toEqual([
+      'openPhase users',
+      'preflight',
+      'park preflight',
+      'closePhase rolled-back',
+    ]);
+  }));
+
+test('a run that another one has taken the database from stops without undoing anything', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('buildTwins', failure('NotOwner', 'run.taken'));
+    const handle = await on.phase();
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'NotOwner' } });
+    expect(on.world.log).not.toContain('unmap');
+  }));
+
+test('wrong input that shows up after the first change parks: failing would leave it half done', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('buildTwins', failure('BadInput', 'plan.changed'));
+    const handle = await on.phase();
+    await parked(handle, 'buildTwins');
+    await handle.cancel();
+    await untilState(handle, 'rolled-back').catch(() => undefined);
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+  }));
