@@ -68,9 +68,8 @@ export async function countRows(client: Client, table: { schema: string; name: s
 export async function readSequences(client: Client): Promise<SequenceEntry[]> {
   const { rows } = await client.query<{ schema: string; name: string }>(
     `select n.nspname::text as schema, c.relname::text as name
-     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-     where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname not like 'pg\\_%'
-       and has_sequence_privilege(c.oid, 'select') order by 1, 2`,
+     from pg_sequence as s join pg_class as c on c.oid = s.seqrelid join pg_namespace as n on n.oid = c.relnamespace
+     where c.relpersistence <> 't' and has_sequence_privilege(s.seqrelid, 'select') order by 1, 2`,
   );
   const sequences: SequenceEntry[] = [];
   for (const { schema, name } of rows) {
@@ -101,7 +100,8 @@ const tablesQuery = `
          array(select a.attname::text from pg_attribute as a
                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
                order by a.attnum) as columns,
-         coalesce(pg_table_size(c.oid), 0)::int8 as bytes,
+         -- not pg_table_size: it would wait for a lock
+         c.relpages::int8 * 8192 as bytes,
          has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') as readable,
          row_security_active(c.oid) as filtered
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace

@@ -9,7 +9,7 @@ import { dumpDirectory } from './dump-directory.js';
 import { findTools, type PgTools } from './find-tools.js';
 import { directoryBytes, listFiles, type Manifest, sync, writeManifest } from './manifest.js';
 import { backupDirectory, backupSessionName } from './names.js';
-import { endLeftovers, openSnapshot, type Snapshot, sameSource } from './snapshot.js';
+import { cancelSession, endLeftovers, openSnapshot, type Snapshot, sameSource } from './snapshot.js';
 import { verifyBackup } from './verify.js';
 
 export interface BackupRequest {
@@ -69,6 +69,8 @@ export async function takeBackup(
     const session = backupSessionName(`${request.root}\n${request.name}`);
     await endLeftovers(request.url, session);
     const snapshot = await openSnapshot(request.url, session);
+    const stop = () => void cancelSession(request.url, snapshot.client);
+    signal.addEventListener('abort', stop, { once: true });
     try {
       const directory = backupDirectory(request.root, snapshot.database, request.name);
       let verified = 0;
@@ -103,7 +105,12 @@ export async function takeBackup(
       await sync(parent);
       await rm(`${directory}.log`, { force: true });
       return answer(false, directory, found);
+    } catch (error) {
+      // what breaks because it was cancelled is no failure of its own
+      signal.throwIfAborted();
+      throw error;
     } finally {
+      signal.removeEventListener('abort', stop);
       await snapshot.close();
     }
   } finally {

@@ -18,8 +18,9 @@ export interface PgTools {
 }
 
 /**
- * The programs that fit a server: pg_dump refuses servers newer than itself. Of several the nearest version is taken, and
- * of the same version REKEY_PG_BIN before PATH before the usual places. Null where none fits.
+ * The programs that fit a server: pg_dump refuses servers newer than itself, and what a much newer one writes may not go back
+ * into an old server. So the nearest version that is not older is taken, and of one version REKEY_PG_BIN before PATH
+ * before the usual places. Null where none fits.
  * @param serverVersion server_version_num, as 180006
  */
 export async function findTools(
@@ -27,15 +28,12 @@ export async function findTools(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<PgTools | null> {
   const needed = Math.floor(serverVersion / 10000);
-  const own = await inspectAll(split(environment.REKEY_PG_BIN));
-  const chosen = nearest(own, needed);
-  if (chosen) return chosen;
-  const found = await inspectAll([...split(environment.PATH), ...(await usualPlaces(environment))]);
-  return nearest(found, needed);
-}
-
-function nearest(found: PgTools[], needed: number): PgTools | null {
-  const fitting = found.filter((tools) => tools.major >= needed);
+  const places = [
+    ...split(environment.REKEY_PG_BIN),
+    ...split(environment.PATH),
+    ...(await usualPlaces(environment)),
+  ];
+  const fitting = (await inspectAll(places)).filter((tools) => tools.major >= needed);
   // a stable sort: the order of the places decides between equals
   return fitting.sort((a, b) => a.major - b.major)[0] ?? null;
 }

@@ -9,6 +9,8 @@ import { type ArchiveEntry, listArchive } from './verify.js';
 export interface ArchiveRestore {
   directory: string;
   targetUrl: string;
+  /** server_version_num */
+  targetVersion: number;
   tools: PgTools;
   manifest: Manifest;
   /** tables whose rows are restored */
@@ -35,8 +37,9 @@ export async function restoreArchive(restore: ArchiveRestore): Promise<string[]>
   const { kept, leftOut } = selectEntries(entries, manifest, chosen, restore.owners ?? 'keep');
   await restore.write(`${kept.map((entry) => entry.line).join('\n')}\n`);
   const env = libpqEnvironment(restore.targetUrl, 'rekey restore');
+  const tolerant = tools.major >= 17 && restore.targetVersion < 170000;
   const args = [
-    '--exit-on-error',
+    ...(tolerant ? [] : ['--exit-on-error']),
     '--no-password',
     `--jobs=${Math.max(1, restore.parallel ?? 2)}`,
     `--use-list=${restore.list}`,
@@ -48,11 +51,19 @@ export async function restoreArchive(restore: ArchiveRestore): Promise<string[]>
     { command: tools.pgRestore, args, env, timeout: null, keep: 64 * 1024 },
     signal,
   );
-  if (result.code !== 0) {
+  if (result.code !== 0 && !(tolerant && onlyUnknownSetting(result.output))) {
     await writeFile(restore.log, result.output, { mode: 0o600 });
     throw toolFailure('pg_restore', result, restore.log);
   }
   return leftOut;
+}
+
+/** pg_restore from 17 on sets transaction_timeout, which servers before 17 don't know: the one error that does no harm. */
+function onlyUnknownSetting(output: string): boolean {
+  const count = (pattern: RegExp) => output.match(pattern)?.length ?? 0;
+  const errors = count(/^pg_restore: error: /gm);
+  const harmless = count(/^Command was: SET transaction_timeout = 0;$/gm);
+  return errors > 0 && errors === harmless && !output.startsWith('[');
 }
 
 /** pg_restore writes SQL to its output unless a database is named; everything else comes from the environment. */

@@ -71,16 +71,25 @@ export async function restoreBackup(
       await restoreCopy({ ...request, client, manifest, chosen, signal });
     } else {
       if (!request.intoNonEmpty) await refuseFilled(client);
-      const version = await serverVersion(client);
-      const tools =
-        request.tools === undefined
-          ? await findTools(Math.max(version, manifest.serverVersion))
-          : request.tools;
-      if (tools === null) throw noTools(Math.max(version, manifest.serverVersion));
+      const target = await serverVersion(client);
+      // older programs can't read an archive, and pg_restore is made for servers up to its own version
+      const needed = Math.max(target, Number.parseInt(manifest.toolVersion ?? '0', 10) * 10000);
+      const tools = request.tools === undefined ? await findTools(needed) : request.tools;
+      if (tools === null) throw noTools(needed);
       const list = join(work, 'list');
       const write = (text: string) => writeFile(list, text, { mode: 0o600 });
       const log = `${request.directory}.restore.log`;
-      leftOut = await restoreArchive({ ...request, tools, manifest, chosen, list, write, log, signal });
+      leftOut = await restoreArchive({
+        ...request,
+        tools,
+        targetVersion: target,
+        manifest,
+        chosen,
+        list,
+        write,
+        log,
+        signal,
+      });
     }
     doing = 'counting';
     let rows = 0;
