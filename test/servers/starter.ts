@@ -3,10 +3,12 @@ import { startTemporal } from '../../src/servers/temporal.js';
 
 /** A process that starts both servers, says which, and then waits for its end: the test ends it in several ways. */
 async function main(): Promise<void> {
-  const postgres = await startPostgres({ own: true });
-  const temporal = await startTemporal({ own: true });
+  const [postgres, temporal] = await Promise.all([
+    startPostgres({ own: true }),
+    startTemporal({ own: true }),
+  ]);
   const ports = [postgres.port, Number(temporal.address.split(':')[1])];
-  process.stdout.write(`${JSON.stringify({ ports, tmpdir: process.env.TMPDIR })}\n`);
+  process.stdout.write(`${JSON.stringify({ ports })}\n`);
   setInterval(() => undefined, 1_000);
 }
 
