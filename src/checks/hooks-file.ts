@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { RekeyError } from '../errors.js';
 import { locator } from '../plan/document.js';
 import { didYouMean } from '../plan/nearest.js';
+import { PlanErrors } from '../plan/problems.js';
 import { durationForm, parseDuration } from '../plan/units.js';
 
 /** What the worker's own configuration says a hook runs: plans name hooks and never say commands. */
@@ -35,10 +36,15 @@ const part = z
   .string({ error: () => 'must be a text (put numbers in quotes)' })
   .refine((text) => !text.includes('\0'), { error: 'must not have a null character in it' });
 
+const listForm = 'must be a list of the program and its arguments: [program, argument]';
+
 const hook = z.strictObject(
   {
-    command: z.tuple([part.min(1, { error: 'must name a program' })], part, {
-      error: () => 'must be a list of the program and its arguments: [program, argument]',
+    command: z.array(part, { error: () => listForm }).transform((parts, ctx): [string, ...string[]] => {
+      const [program, ...rest] = parts;
+      if (program) return [program, ...rest];
+      ctx.addIssue({ code: 'custom', message: listForm });
+      return z.NEVER;
     }),
     timeout: duration.optional(),
     env: z
@@ -67,7 +73,8 @@ export async function loadHooks(path: string | undefined): Promise<Hooks> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw wrong(path, [`can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`]);
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw wrong([{ where: path, message: `can't be read (${reason})` }]);
   }
   return readHooks(text, path);
 }
@@ -79,20 +86,16 @@ export function readHooks(text: string, fileName: string): Hooks {
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0)
     throw wrong(
-      fileName,
       broken.map((error) => {
         const { line, col } = lines.linePos(error.pos[0]);
-        return `${fileName}:${line}:${col}: this is not YAML: ${error.message}`;
+        return { where: `${fileName}:${line}:${col}`, message: `this is not YAML: ${error.message}` };
       }),
     );
   if (document.contents === null) return new Map();
   const parsed = file.safeParse(document.toJS());
   if (!parsed.success) {
     const locate = locator(document, lines, fileName);
-    throw wrong(
-      fileName,
-      parsed.error.issues.flatMap((issue) => explain(issue, locate)),
-    );
+    throw wrong(parsed.error.issues.flatMap((issue) => explain(issue, locate)));
   }
   return new Map(
     Object.entries(parsed.data).map(([name, { command, timeout = defaultTimeout, env = {} }]) => [
@@ -114,24 +117,27 @@ export function findHook(hooks: Hooks, name: string): Hook {
   });
 }
 
-type Issue = z.core.$ZodIssue;
-
-function explain(issue: Issue, locate: (path: (string | number)[]) => string): string[] {
-  const path = issue.path as (string | number)[];
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map(
-      (key) =>
-        `${locate([...path, key])}: "${key}" is not known here${didYouMean(key, words) || `: the words are ${words.join(', ')}`}`,
-    );
-  if (issue.code === 'invalid_key') return [`${locate(path)}: a name has letters, digits and the like only`];
-  return [`${locate(path)}: ${issue.message}`];
+interface Problem {
+  where: string;
+  message: string;
 }
 
-function wrong(fileName: string, problems: string[]): RekeyError {
-  return new RekeyError('BadInput', {
-    code: 'hook.file',
-    message: problems.map((problem) => problem.replace(`${fileName}:`, '')).join('\n'),
-    remedy: 'Correct the file that REKEY_HOOKS names; docs/operating.md has an example.',
-    where: fileName,
-  });
+function explain(issue: z.core.$ZodIssue, locate: (path: (string | number)[]) => string): Problem[] {
+  const path = issue.path as (string | number)[];
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      where: locate([...path, key]),
+      message: `"${key}" is not known here${didYouMean(key, words) || `: the words are ${words.join(', ')}`}`,
+    }));
+  if (issue.code === 'invalid_key')
+    return [{ where: locate(path), message: 'a name has letters, digits and the like only' }];
+  return [{ where: locate(path), message: issue.message }];
+}
+
+/** All that is wrong, in one error. */
+function wrong(problems: Problem[]): RekeyError {
+  const remedy = 'Correct the file that REKEY_HOOKS names; docs/operating.md has an example.';
+  return new PlanErrors(
+    problems.map((problem) => new RekeyError('BadInput', { code: 'hook.file', remedy, ...problem })),
+  );
 }

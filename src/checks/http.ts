@@ -25,6 +25,7 @@ export async function runHttpCheck(
 ): Promise<AskedCheck> {
   signal?.throwIfAborted();
   const fill = (text: string) => fillVariables(text, environment);
+  const address = fill(check.url);
   const request = requestOf(check, fill);
   const began = performance.now();
   const limit = AbortSignal.timeout(timeout);
@@ -34,7 +35,7 @@ export async function runHttpCheck(
     ms: Math.round(performance.now() - began),
   });
   try {
-    const response = await fetch(fill(check.url), {
+    const response = await fetch(address, {
       ...request,
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
