@@ -7,7 +7,7 @@ export interface Work {
   phase: string;
   step: string;
   table?: string;
-  range?: number;
+  range?: number | string;
 }
 
 export interface AdvisoryOptions {

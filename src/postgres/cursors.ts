@@ -11,11 +11,13 @@ export interface CursorRow {
   /** an estimate */
   rowsTotal: number;
   seconds: number;
+  /** blocks in which a client held a row: looked at again at the end of the range */
+  skipped: number[];
   done: boolean;
 }
 
 const columns = `phase, table_name as "tableName", range_no as "rangeNo", next_block::float8 as "nextBlock",
-  end_block::float8 as "endBlock", rows_done::float8 as "rowsDone", rows_total::float8 as "rowsTotal", seconds, done`;
+  end_block::float8 as "endBlock", rows_done::float8 as "rowsDone", rows_total::float8 as "rowsTotal", seconds, skipped::float8[] as skipped, done`;
 
 /** Writes the ranges of a table once; where there are some already, those stay: a table is cut only once. */
 export async function planCursors(
@@ -72,13 +74,23 @@ export async function readCursor(
 export async function advanceCursor(
   session: Session,
   cursor: Pick<CursorRow, 'phase' | 'tableName' | 'rangeNo'>,
-  step: { from: number; to: number; rows: number; seconds: number; done: boolean },
+  step: { from: number; to: number; rows: number; seconds: number; skipped: number[]; done: boolean },
 ): Promise<boolean> {
   const { count } = await session.execute(
     `update rekey.cursor
-     set next_block = $5, rows_done = rows_done + $6, seconds = seconds + $7, done = $8, updated_at = pg_catalog.now()
+     set next_block = $5, rows_done = rows_done + $6, seconds = seconds + $7, done = $8, skipped = $9::bigint[], updated_at = pg_catalog.now()
      where phase = $1 and table_name = $2 and range_no = $3 and next_block = $4 and not done`,
-    [cursor.phase, cursor.tableName, cursor.rangeNo, step.from, step.to, step.rows, step.seconds, step.done],
+    [
+      cursor.phase,
+      cursor.tableName,
+      cursor.rangeNo,
+      step.from,
+      step.to,
+      step.rows,
+      step.seconds,
+      step.done,
+      step.skipped,
+    ],
   );
   return count === 1;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Session } from './session.js';
 
-export type DocumentKind = 'plan' | 'catalog' | 'substitution' | 'statements' | 'schema-dump';
+export type DocumentKind = 'plan' | 'catalog' | 'substitution' | 'statements' | 'schema-dump' | 'fingerprint';
 
 /** Keeps a text under the sha256 of it; the same text again changes nothing. Answers with the hash. */
 export async function storeDocument(session: Session, kind: DocumentKind, content: string): Promise<string> {

@@ -79,6 +79,11 @@ export async function setPhaseGround(
   ]);
 }
 
+/** What hangs on the tables after the cutover: the way back compares with it. A document's hash. */
+export async function setFingerprint(session: Session, phase: string, fingerprint: string): Promise<void> {
+  await session.query('update rekey.phase set fingerprint = $2 where phase = $1', [phase, fingerprint]);
+}
+
 /** Written in the transaction of the cutover, and taken back in that of the swap back. */
 export async function setCutOver(session: Session, phase: string, cutOver: boolean): Promise<void> {
   await session.query(

@@ -81,6 +81,7 @@ const tables: string[] = [
   rows_done bigint not null default 0,
   rows_total bigint not null,
   seconds double precision not null default 0,
+  skipped bigint[] not null default '{}',
   done boolean not null default false,
   updated_at timestamptz not null default pg_catalog.now(),
   primary key (phase, table_name, range_no)
