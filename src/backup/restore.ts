@@ -10,7 +10,7 @@ import type { Manifest, TableEntry } from './manifest.js';
 import { restoreArchive } from './restore-archive.js';
 import { restoreCopy } from './restore-copy.js';
 import { connect, sameSource, sourceOf } from './snapshot.js';
-import { noTools, verifyBackup } from './verify.js';
+import { noTools, verifyBackup, versionNeeded } from './verify.js';
 
 export interface RestoreRequest {
   /** holds manifest.json */
@@ -72,8 +72,8 @@ export async function restoreBackup(
     } else {
       if (!request.intoNonEmpty) await refuseFilled(client);
       const target = await serverVersion(client);
-      // older programs can't read an archive, and pg_restore is made for servers up to its own version
-      const needed = Math.max(target, Number.parseInt(manifest.toolVersion ?? '0', 10) * 10000);
+      // pg_restore is made for servers up to its own version
+      const needed = Math.max(target, versionNeeded(manifest));
       const tools = request.tools === undefined ? await findTools(needed) : request.tools;
       if (tools === null) throw noTools(needed);
       const list = join(work, 'list');

@@ -73,6 +73,11 @@ export async function verifyBackup(directory: string, options: VerifyOptions = {
   return { manifest, files: manifest.files.length, bytes, rows };
 }
 
+/** Version of the programs that can read an archive: as new as the pg_dump that wrote it. As server_version_num. */
+export function versionNeeded(manifest: Manifest): number {
+  return Math.max(manifest.serverVersion, Number.parseInt(manifest.toolVersion ?? '0', 10) * 10000);
+}
+
 /** File of each table's rows by the table's OID. */
 async function dataFiles(
   directory: string,
@@ -83,8 +88,9 @@ async function dataFiles(
     return new Map(
       manifest.tables.filter((t) => t.rows !== null).map((table) => [table.oid, copyFile(table)]),
     );
-  const tools = options.tools === undefined ? await findTools(manifest.serverVersion) : options.tools;
-  if (tools === null) throw noTools(manifest.serverVersion);
+  const needed = versionNeeded(manifest);
+  const tools = options.tools === undefined ? await findTools(needed) : options.tools;
+  if (tools === null) throw noTools(needed);
   const entries = await listArchive(tools, directory, options.signal);
   return new Map(
     entries

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { estimateBackup } from '../../src/backup/disk.js';
 import { type BackupRequest, takeBackup } from '../../src/backup/dump.js';
 import { readManifest } from '../../src/backup/manifest.js';
+import { backupSessionName } from '../../src/backup/names.js';
 import { schemaDump } from '../../src/backup/schema-dump.js';
 import { verifyBackup } from '../../src/backup/verify.js';
 import { testVersions } from '../servers.js';
@@ -185,6 +187,38 @@ describe.each(testVersions())('a backup of PostgreSQL %i', (version) => {
       await running;
     });
     expect(told).toContain('dumping');
+  });
+
+  it('ends what a killed worker left running on the same backup, and nothing else', async () => {
+    const { Client } = await import('pg');
+    const open = async (backup: string) => {
+      const application_name = backupSessionName(`${db.root}\n${backup}`);
+      const client = new Client({ connectionString: db.source.ownerUrl, application_name });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    };
+    const orphan = await open('orphaned');
+    const stranger = await open('another');
+    await takeBackup(request('orphaned'), quiet, never);
+    await expect(orphan.query('select 1')).rejects.toThrow();
+    expect((await stranger.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await stranger.end();
+  });
+
+  it('takes less disk than was estimated', async () => {
+    const { Client } = await import('pg');
+    const client = new Client({ connectionString: db.source.ownerUrl });
+    await client.connect();
+    const [{ oid }] = (await db.source.query<{ oid: number }>(`select 'users'::regclass::oid as oid`)) as [
+      { oid: number },
+    ];
+    const all = await estimateBackup(client, null);
+    const some = await estimateBackup(client, [oid]);
+    await client.end();
+    const taken = await takeBackup(request('size'), quiet, never);
+    expect(taken.bytes).toBeLessThan(all);
+    expect(some).toBeLessThan(all);
   });
 
   it('of the schema alone gives the same bytes twice, without the schema rekey', async () => {
