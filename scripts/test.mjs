@@ -30,7 +30,8 @@ count('lint', run(tool('biome'), ['check', '.']));
 const results = mkdtempSync(join(tmpdir(), 'rekey-test-'));
 try {
   const file = join(results, 'jest.json');
-  const jest = ['--json', `--outputFile=${file}`, ...process.argv.slice(2)];
+  // a failed test may leave something open, which must not keep the machine waiting
+  const jest = ['--forceExit', '--json', `--outputFile=${file}`, ...process.argv.slice(2)];
   const good = run(tool('jest'), jest);
   if (existsSync(file)) {
     const report = JSON.parse(readFileSync(file, 'utf8'));

@@ -169,7 +169,7 @@ async function makeNamespace(address: string, namespace: string): Promise<void> 
         await connection.workflowService.listWorkflowExecutions({ namespace });
         return;
       } catch (error) {
-        if (attempt === 100) throw error;
+        if (attempt === 300) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }

@@ -112,11 +112,15 @@ test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
       child.once('exit', () => resolve(['{"ports":[]}']));
     });
     const { ports } = JSON.parse(line!) as { ports: number[] };
-    expect(ports).toHaveLength(2);
-    expect(readdirSync(place)).toHaveLength(2);
-    child.kill(signal);
-    await eventually(async () => readdirSync(place).length === 0);
-    for (const port of ports) expect(await listens(port)).toBe(false);
+    try {
+      expect(ports).toHaveLength(2);
+      expect(readdirSync(place)).toHaveLength(2);
+      child.kill(signal);
+      await eventually(async () => readdirSync(place).length === 0);
+      for (const port of ports) expect(await listens(port)).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
   },
 );
 
