@@ -74,10 +74,9 @@ export const defaultValue: ObjectKind<Default> = {
   original: () => null,
 
   definition: (object, view, moment) => {
-    const column =
-      moment === 'before'
-        ? (view.member(object.table, object.column)?.after ?? object.column)
-        : object.column;
-    return `default ${column}`;
+    const member = moment === 'before' ? view.member(object.table, object.column) : undefined;
+    // the sequence stays with the legacy column
+    if (member && !member.isReference) return null;
+    return `default ${member?.after ?? object.column}`;
   },
 };

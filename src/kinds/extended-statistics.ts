@@ -84,8 +84,12 @@ export const extendedStatistics: ObjectKind<ExtendedStatistics> = {
       () => undefined,
     ),
 
-  definition: (object, view, moment) =>
-    render(object, view, object.name, moment === 'before' ? after(view, object.table) : () => undefined),
+  definition: (object, view, moment) => {
+    const map = moment === 'before' ? after(view, object.table) : () => undefined;
+    // PostgreSQL keeps columns by number: their order says nothing and is another one on shadows
+    const columns = object.columns.map((c) => map(c) ?? c).sort();
+    return render({ ...object, columns }, view, '-', map);
+  },
 };
 
 function render(object: ExtendedStatistics, view: View, name: string, map: ColumnMap): string {
