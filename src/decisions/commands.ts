@@ -79,9 +79,9 @@ function words(...texts: string[]): Word[] {
   return texts.map((text) => [{ text }]);
 }
 
-/** One JSON object; a single quote in it is written as an escape, so that the shell's quotes never end early. */
+/** One JSON object; quotes in it are written as escapes, so that neither the shell's quotes nor a fence end early. */
 function json(before: object, who: string | null, after: object): Word {
-  const inner = (value: object) => JSON.stringify(value).slice(1, -1).replaceAll("'", '\\u0027');
+  const inner = (value: object) => JSON.stringify(value).slice(1, -1).replaceAll("'", '\\u0027').replaceAll('`', '\\u0060');
   const head = inner(before);
   const tail = inner(after);
   const start = `{${head}${head === '' ? '' : ','}"by":"`;
@@ -150,7 +150,7 @@ function chunksOf(text: string, width: number): string[] {
   const chunks: string[] = [];
   let rest = [...text];
   while (rest.length > 0) {
-    let take = rest.length;
+    let take = Math.min(rest.length, width);
     while (quote(rest.slice(0, take).join('')).length > width) take -= 1;
     if (take < rest.length) {
       const comma = rest.slice(0, take).lastIndexOf(',');

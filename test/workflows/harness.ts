@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
@@ -7,15 +10,43 @@ import type { Status } from '../../src/decisions/status.js';
 import { type SharedTemporal, temporalForTests } from '../servers.js';
 import { type FakeWorld, planHash } from './fake-world.js';
 
+const root = join(__dirname, '../..');
 let bundled: Promise<{ code: string }> | null = null;
 
+/** The workflows as a worker runs them. Bundling takes seconds, so a bundle is kept for as long as no source changes. */
 export function bundle(): Promise<{ code: string }> {
   if (bundled === null) Runtime.install({ logger: new DefaultLogger('ERROR') });
-  bundled ??= bundleWorkflowCode({
-    workflowsPath: join(__dirname, '../../workflows/index.ts'),
-    logger: new DefaultLogger('WARN'),
-  });
+  bundled ??= keptBundle();
   return bundled;
+}
+
+async function keptBundle(): Promise<{ code: string }> {
+  const path = join(tmpdir(), `rekey-workflows-${await hashOfSources()}.js`);
+  try {
+    return { code: await readFile(path, 'utf8') };
+  } catch {
+    const logger = new DefaultLogger('WARN');
+    const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows/index.ts'), logger });
+    // two test files may do this at once: each writes its own file and puts it in place whole
+    const own = `${path}.${process.pid}`;
+    await writeFile(own, code);
+    await rename(own, path);
+    return { code };
+  }
+}
+
+/** Over all that a workflow may import; other sources may be among it, which costs a bundle too many, no more. */
+async function hashOfSources(): Promise<string> {
+  const hash = createHash('sha256').update(await readFile(join(root, 'package-lock.json')));
+  for (const folder of ['workflows', 'src/decisions', 'src/plan', 'src/substitution', 'activities']) {
+    for (const file of (await readdir(join(root, folder))).sort()) {
+      if (file.endsWith('.ts')) hash.update(file).update(await readFile(join(root, folder, file)));
+    }
+  }
+  return hash
+    .update(await readFile(join(root, 'src/errors.ts')))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** One Temporal for a file, a worker with a world of its own for each test. */
@@ -29,12 +60,12 @@ export class Harness {
     readonly client: Client,
   ) {}
 
-  static async start(): Promise<Harness> {
-    const server = await temporalForTests();
+  static async start(given: SharedTemporal | null = null): Promise<Harness> {
+    const server = given ?? (await temporalForTests());
     const connection = await Connection.connect({ address: server.address });
     await bundle();
     const native = await NativeConnection.connect({ address: server.address });
-    const client = new Client({ connection, namespace: server.namespace });
+    const client = new Client({ connection, namespace: server.namespace, identity: 'test-client' });
     return new Harness(server, connection, native, client);
   }
 
@@ -53,6 +84,7 @@ export class Harness {
       connection: this.native,
       namespace: this.server.namespace,
       taskQueue,
+      identity: 'test-worker',
       workflowBundle: await bundle(),
       activities: world.activities() as never,
       maxHeartbeatThrottleInterval: '300ms',
@@ -75,9 +107,13 @@ export class Harness {
   }
 
   /** The real program, as an operator would type it. */
-  async cli(...args: string[]): Promise<string> {
+  async run(...args: string[]): Promise<{ stdout: string; stderr: string }> {
     const at = ['--address', this.server.address, '--namespace', this.server.namespace];
-    const { stdout, stderr } = await promisify(execFile)(this.server.cliPath, [...args, ...at]);
+    return promisify(execFile)(this.server.cliPath, [...args, ...at], { maxBuffer: 100_000_000 });
+  }
+
+  async cli(...args: string[]): Promise<string> {
+    const { stdout, stderr } = await this.run(...args);
     return stdout + stderr;
   }
 }
