@@ -73,6 +73,10 @@ export async function createTestapp(
     await client.query(await sql('roles.sql'));
     await client.query(`create database ${client.escapeIdentifier(database)} owner testapp_owner`);
   });
+  // Before PostgreSQL 15 everybody may create tables in schema public.
+  await withClient(urls.superuser, (client) =>
+    client.query('revoke create on schema public from public; grant all on schema public to testapp_owner'),
+  );
   await withClient(urls.owner, async (client) => client.query(await sql('schema.sql')));
   const counts = await withClient(urls.superuser, (client) => generate(client, options));
   return { ...urls, database, counts };

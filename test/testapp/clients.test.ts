@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type LiveClients, startClients } from '../../examples/testapp/clients/clients.js';
 import { checkAcknowledged } from '../../examples/testapp/clients/ledger.js';
+import { Attempt, Session } from '../../examples/testapp/clients/session.js';
 import { createTestapp, type Testapp } from '../../examples/testapp/database.js';
 import { sharedPostgres, testVersions } from '../servers.js';
-import { preparePretence, pretendCutover } from './pretended-cutover.js';
+import { lockAll, preparePretence, pretendCutover } from './pretended-cutover.js';
 
 const rate = 150;
 
@@ -46,9 +47,9 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
     const { report, check } = await settle(live!);
     expect(report.failures).toEqual([]);
     expect(report).toMatchObject({ failed: 0, retried: 0 });
-    expect(report.operations).toBeGreaterThan(rate * 3);
+    expect(report.operations).toBeGreaterThan(rate);
     expect(report.operations).toBeLessThanOrEqual(rate * (report.seconds + 1));
-    expect(Object.keys(report.byOperation).length).toBeGreaterThan(25);
+    expect(Object.keys(report.byOperation).length).toBeGreaterThan(20);
     expect(report.p50).toBeLessThanOrEqual(report.p99);
     expect(check).toMatchObject({ missing: [], returned: [], changed: [] });
     expect(check.checked).toBeGreaterThan(rate);
@@ -119,8 +120,8 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
     await preparePretence(superuser);
     const cycles = await pretendCutover(superuser, 'test_cycles', 'cycle_id');
     // What phases workflow-core and attributes bring, and later cleanup's drop of the pair.
+    await lockAll(superuser);
     await superuser.query(`
-      begin;
       alter table cycle_reports add column id uuid not null default gen_random_uuid() unique;
       alter table workflow_phases add column cycle_report_id uuid references cycle_reports (id);
       create function fill_pair() returns trigger language plpgsql as $$ begin
@@ -135,13 +136,10 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
       commit`);
     expect(cycles.length).toBeGreaterThan(4);
     await sleep(2500);
+    await lockAll(superuser);
     await superuser.query(`
-      begin;
       drop trigger fill_pair on workflow_phases;
       alter table workflow_phases drop column cycle_id, drop column report_id;
-      commit;
-      begin;
-      lock scoping_decisions, cycle_report_scoping_attributes, cycle_report_planning_attributes;
       alter table scoping_decisions drop constraint scoping_decisions_scoping_attribute_id_fkey;
       update scoping_decisions d set scoping_attribute_id = planning_attribute_id
         from cycle_report_scoping_attributes s where s.attribute_id = d.scoping_attribute_id;
@@ -162,8 +160,8 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
   });
 
   it('get over lost connections, and know whether what they had sent went through', async () => {
-    for (let i = 0; i < 12; i++) {
-      await sleep(250);
+    for (let i = 0; i < 4; i++) {
+      await sleep(1000);
       await superuser.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename like 'testapp%'`,
       );
@@ -171,8 +169,26 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
     await sleep(500);
     const { report, check } = await settle(live!);
     expect(report.failures).toEqual([]);
-    expect(report.retried).toBeGreaterThan(4);
+    expect(report.reconnects).toBeGreaterThanOrEqual(8);
     expect(check).toMatchObject({ missing: [], returned: [], changed: [] });
+  });
+
+  it('make no second row where the answer to the first try was lost after its commit', async () => {
+    const session = new Session(testapp.app);
+    await session.open();
+    const make = (again: boolean) => {
+      const attempt = new Attempt(session, () => 0, 'lost-answer', again);
+      return attempt.create(
+        'audit_logs',
+        { column: 'reference', text: 'lost-answer' },
+        { action: 'x' },
+        { user_id: null },
+      );
+    };
+    const key = await make(false);
+    expect(await make(true)).toBe(key);
+    await expect(make(false)).rejects.toMatchObject({ code: '23505' });
+    await session.close();
   });
 
   it('count what fails for any other reason', async () => {

@@ -63,8 +63,8 @@ export async function pretendCutover(
   return members;
 }
 
-/** All tables at once or none, in a transaction: waiting for one while holding others would make clients deadlock. */
-async function lockAll(client: ClientBase): Promise<void> {
+/** Begins a transaction with all tables locked at once: waiting for one while holding others would make clients deadlock. */
+export async function lockAll(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ list: string }>(
     `select string_agg(oid::regclass::text, ', ') as list from pg_class
      where relkind = 'r' and relnamespace in ('public'::regnamespace, 'archive'::regnamespace)`,

@@ -34,6 +34,8 @@ export interface ClientReport {
   /** done at the second try, after keys had moved or a connection was lost */
   retried: number;
   failed: number;
+  /** connections that were lost and made again */
+  reconnects: number;
   /** the first 50 */
   failures: Failure[];
   /** ms from when an operation was due, not from when a client was free to begin it */
@@ -119,6 +121,7 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
     for (let tries = 1; ; tries++) {
       const attempt = new Attempt(session, randomFrom(seed), tag, again);
       try {
+        await session.ensure();
         await operation.run(attempt, worker.around);
         ledger.acknowledge(attempt.changes);
         counts[tries === 1 ? 'done' : 'retried']++;
@@ -172,6 +175,9 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
     seconds: ((ended ?? performance.now()) - began) / 1000,
     operations: latencies.count,
     ...counts,
+    reconnects: workers
+      .flatMap(({ app, tenant }) => [app, tenant])
+      .reduce((sum, one) => sum + (one ? one.connects - 1 : 0), 0),
     failures: [...failures],
     p50: latencies.percentile(0.5),
     p95: latencies.percentile(0.95),

@@ -36,6 +36,8 @@ export function isConnectionLost(error: unknown): boolean {
 export class Session {
   private client: Client | null = null;
   private known: Shape | null = null;
+  /** how often it connected */
+  connects = 0;
 
   constructor(private readonly url: string) {}
 
@@ -49,11 +51,15 @@ export class Session {
     await this.close();
     for (const deadline = Date.now() + 10_000; ; ) {
       const client = new Client({ connectionString: this.url, application_name: 'testapp client' });
-      // Without a listener a lost connection would end the process; the next query says so anyway.
+      // Without a listener a lost connection would end the process.
       client.on('error', () => {});
+      client.on('end', () => {
+        if (this.client === client) this.client = null;
+      });
       try {
         await client.connect();
         this.client = client;
+        this.connects++;
         this.known = await readShape(client);
         return;
       } catch (error) {
@@ -61,6 +67,11 @@ export class Session {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+  }
+
+  /** Connects anew if the connection was lost while nothing was under way. */
+  async ensure(): Promise<void> {
+    if (!this.client) await this.open();
   }
 
   async close(): Promise<void> {
