@@ -1,3 +1,4 @@
+import { readBackups, writeBackup } from '../../src/postgres/backups.js';
 import { createRekeySchema } from '../../src/postgres/bootstrap.js';
 import { openSession, withSession } from '../../src/postgres/connect.js';
 import { advanceCursor, planCursors, readCursor, readCursors } from '../../src/postgres/cursors.js';
@@ -6,6 +7,7 @@ import { readDocument, storeDocument } from '../../src/postgres/documents.js';
 import { readFindings, writeFinding } from '../../src/postgres/findings.js';
 import { declareFlags, readFlags, switchFlags } from '../../src/postgres/flags.js';
 import { closeGate, newestOpening, openGate, setDeadline } from '../../src/postgres/gates.js';
+import { beginHook, endHook, readHooks } from '../../src/postgres/hook-runs.js';
 import {
   forgetMembers,
   type MemberRow,
@@ -28,6 +30,7 @@ import {
   setPhaseGround,
   setPhaseState,
 } from '../../src/postgres/phases.js';
+import { readProbes, writeProbe } from '../../src/postgres/probes.js';
 import type { Session } from '../../src/postgres/session.js';
 import { type ConnectedDatabase, connectedDatabase } from './database.js';
 
@@ -300,4 +303,42 @@ test('findings keep their examples, newest first', async () => {
   const found = await readFindings(session, { phase: 'users' });
   expect(found).toMatchObject([{ count: null, example: null }, finding]);
   expect(await readFindings(session, { limit: 1 })).toHaveLength(1);
+});
+
+test('a probe keeps its newest measurement of each moment', async () => {
+  const probe = { phase: 'users', probe: 'by key', moment: 'baseline', runs: 50, medianMs: 1.5, p95Ms: 2 };
+  await writeProbe(session, { ...probe, medianMs: 9 });
+  await writeProbe(session, probe);
+  await writeProbe(session, { ...probe, moment: 'after-swap', medianMs: 1.4 });
+  expect(await readProbes(session, 'users')).toEqual([
+    { ...probe, moment: 'after-swap', medianMs: 1.4 },
+    probe,
+  ]);
+});
+
+test('a hook that is done does not run again on the same occasion; one that failed or was killed does', async () => {
+  const run = { phase: 'users', moment: 'before-swap', key: 'run-1/12' };
+  expect(await beginHook(session, run)).toBe(true);
+  expect(await beginHook(session, run)).toBe(true);
+  await endHook(session, { ...run, state: 'failed', exitCode: 3, durationMs: 10 });
+  expect(await beginHook(session, run)).toBe(true);
+  await endHook(session, { ...run, state: 'done', exitCode: 0, durationMs: 12 });
+  expect(await beginHook(session, run)).toBe(false);
+  expect(await readHooks(session, 'users')).toEqual([{ ...run, state: 'done', exitCode: 0, durationMs: 12 }]);
+});
+
+test('a backup is known by its name, and whether it was verified', async () => {
+  const backup = {
+    phase: 'users',
+    name: 'users-1',
+    path: 'users-1',
+    format: 'directory',
+    files: 3,
+    bytes: 5e9,
+    manifestSha256: 'x',
+  } as const;
+  await writeBackup(session, { ...backup, verified: false });
+  expect(await readBackups(session, 'users')).toMatchObject([{ ...backup, verifiedAt: null }]);
+  await writeBackup(session, { ...backup, verified: true });
+  expect((await readBackups(session)).map(({ verifiedAt }) => verifiedAt)).toEqual([expect.any(Date)]);
 });
