@@ -20,4 +20,4 @@ COPY --from=build /app ./
 RUN mkdir /backups && chown node:node /backups && ln -s /app/bin/rekey.js /usr/local/bin/rekey
 VOLUME /backups
 USER node
-CMD ["node", "dist/worker.js"]
+CMD ["node", "bin/rekey.js", "worker"]

@@ -9,5 +9,5 @@ if (existsSync(program)) {
   console.error(
     'rekey is not built: run `npm run build` in its directory (`npm install` does so by itself).',
   );
-  process.exitCode = 70;
+  process.exitCode = 2;
 }
