@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { RekeyError } from '../errors.js';
 import type { Account } from './account.js';
@@ -74,6 +83,7 @@ async function fetchNative(version: number): Promise<string> {
   const home = cacheDirectory(`postgres-${version}`);
   // beside its place and then moved there: two processes may fetch at the same time, and one may be ended half-way
   const fetched = mkdtempSync(`${home}-`);
+  chmodSync(fetched, 0o755);
   try {
     const install = [
       'install',
