@@ -1,20 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parse } from 'yaml';
 import { testappDirectory } from '../../examples/testapp/database.js';
 import { startHookServer } from '../../examples/testapp/hooks/server.js';
+import { readHooks } from '../../src/checks/hooks-file.js';
 import { loadPlanText } from '../../src/plan/load.js';
 import { runCommand } from '../../src/run-command.js';
 
 const directory = testappDirectory();
-const hooks = parse(readFileSync(join(directory, 'hooks.yaml'), 'utf8')) as Record<
-  string,
-  { command: string[] }
->;
+const hooks = readHooks(readFileSync(join(directory, 'hooks.yaml'), 'utf8'), 'hooks.yaml');
 const plan = loadPlanText(readFileSync(join(directory, 'plan.yaml'), 'utf8'), 'plan.yaml');
 
 async function run(hook: string, url: string) {
-  const [command, script, ...args] = hooks[hook]?.command ?? [];
+  const [command, script, ...args] = hooks.get(hook)?.command ?? [];
   return runCommand({
     command: command === 'node' ? process.execPath : String(command),
     args: [join(dirname(dirname(directory)), String(script)), ...args],
@@ -31,7 +28,7 @@ describe('The hooks of the reference plan', () => {
       ...phase.checks.flatMap((check) => ('hook' in check.what ? [check.what.hook] : [])),
     ]);
     expect(named.length).toBeGreaterThan(5);
-    expect(Object.keys(hooks).sort()).toEqual([...new Set(named)].sort());
+    expect([...hooks.keys()].sort()).toEqual([...new Set(named)].sort());
   });
 
   it('reach the application, and hand on no connection string', async () => {

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies } from './latency.js';
 import { Ledger } from './ledger.js';
-import { type Operation, operations, type Surroundings } from './operations.js';
+import type { Operation, Surroundings } from './operations/model.js';
+import { peopleOperations } from './operations/people.js';
+import { recordsOperations } from './operations/records.js';
+import { workflowOperations } from './operations/workflow.js';
 import { emptyPools, type RowPools } from './rows.js';
 import { Attempt, isConnectionLost, isKeysMoved, Session, WrongAnswer } from './session.js';
 
@@ -74,7 +77,9 @@ function randomFrom(seed: number): () => number {
  * connection was lost; whatever else goes wrong is a failure.
  */
 export async function startClients(options: ClientOptions): Promise<LiveClients> {
-  const mix = operations.filter((operation) => operation.as !== 'tenant' || options.tenantUrl);
+  const mix = [...peopleOperations, ...workflowOperations, ...recordsOperations].filter(
+    (operation) => operation.as !== 'tenant' || options.tenantUrl,
+  );
   const weights = mix.reduce((sum, operation) => sum + operation.weight, 0);
   const run = randomBytes(3).toString('hex');
   const ledger = new Ledger();

@@ -7,9 +7,7 @@ if (!name || !base) {
   process.exit(2);
 }
 const about = Object.fromEntries(
-  Object.entries(process.env).filter(([key]) =>
-    /^REKEY_(PLAN|PHASE|MOMENT|HOOK|KEY|HOOK_KEY|CHECKPOINT)$/.test(key),
-  ),
+  Object.entries(process.env).filter(([key]) => /^REKEY_(PLAN|PHASE|MOMENT|KEY)$/.test(key)),
 );
 try {
   const response = await fetch(`${base}/hooks/${encodeURIComponent(name)}`, {
