@@ -1,4 +1,11 @@
-import type { BackupKind, Checkpoint, HookMoment, PhaseKind, RollbackCriteria, Window } from '../src/plan/model.js';
+import type {
+  BackupKind,
+  Checkpoint,
+  HookMoment,
+  PhaseKind,
+  RollbackCriteria,
+  Window,
+} from '../src/plan/model.js';
 
 /**
  * What the workflows ask of the world: names, inputs and results of all activities. Types only: the workflows import
@@ -118,9 +125,20 @@ export interface ValidationResult {
   passed: boolean;
   checks: number;
   /** one line each, at most 20: name, object and count; examples are in rekey.finding */
-  failures: { check: string; on: string; count: number; reason: 'validation' | 'critical-check' | 'probe' | 'check' }[];
+  failures: {
+    check: string;
+    on: string;
+    count: number;
+    reason: 'validation' | 'critical-check' | 'probe' | 'check';
+  }[];
   seconds: number;
-  probes: { probe: string; beforeMs: number; afterMs: number; ratio: number; verdict: 'success' | 'slower' | 'rollback' }[];
+  probes: {
+    probe: string;
+    beforeMs: number;
+    afterMs: number;
+    ratio: number;
+    verdict: 'success' | 'slower' | 'rollback';
+  }[];
 }
 
 /** An open gate: `opening` is a number that the journal gave it, `at` is ISO time. */
@@ -159,6 +177,8 @@ export interface PhaseOutcome {
   rows: number;
   seconds: number;
   longestLockMs: number;
+  /** the longest that a client was seen to wait, where somebody measured it */
+  longestStallMs?: number;
   metrics: Record<string, number>;
 }
 
@@ -229,5 +249,7 @@ export interface Activities {
   readSender(ref: PhaseRef & { event: DecisionEvent }): Promise<Sender>;
   /** Sets or lifts the pause switch that running map slices look at after each batch. */
   setPause(ref: PhaseRef & { paused: boolean; by: string }): Promise<void>;
-  recordFailure(ref: PhaseRef & { step: string; code: string; message: string; remedy: string }): Promise<void>;
+  recordFailure(
+    ref: PhaseRef & { step: string; code: string; message: string; remedy: string },
+  ): Promise<void>;
 }

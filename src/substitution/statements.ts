@@ -5,6 +5,7 @@ import type { Hazard } from '../errors.js';
 import type { TableId } from '../plan/model.js';
 import { addColumns, inRekey } from './add-columns.js';
 import { at } from './domains.js';
+import { dropHoleIndexes, type HoleSweep, holeIndexes, holeSweeps } from './holes.js';
 import { finishMapping, topUpSql } from './map.js';
 import type { Member } from './model.js';
 import { followTrigger, syncTrigger } from './names.js';
@@ -24,6 +25,8 @@ export interface PhaseStatements {
   /** after the cutover, online: the mapping's rows of late comers */
   afterSwap: Work[];
   beforeSwapBack: Work[];
+  /** online before the swap back, and once more under its locks */
+  sweeps: HoleSweep[];
   swapBack: SwapStatement[];
   afterSwapBack: Work[];
   dropLegacy: Work[];
@@ -46,13 +49,14 @@ export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements
     lockTables: lockTables(view),
     swap: inSlots([...renames(view, 'forward'), ...plans.flatMap((p) => p.swap), ...swapFunctions(view)]),
     afterSwap: topUps(view, 'after'),
-    beforeSwapBack: [...topUps(view, 'after'), ...by((p) => p.beforeSwapBack, 1)],
+    beforeSwapBack: [...topUps(view, 'after'), ...by((p) => p.beforeSwapBack, 1), ...holeIndexes(view)],
+    sweeps: holeSweeps(view),
     swapBack: inSlots([
       ...plans.flatMap((p) => p.swapBack),
       ...renames(view, 'back'),
       ...swapBackTriggers(view),
     ]),
-    afterSwapBack: by((p) => p.afterSwapBack, -1),
+    afterSwapBack: [...by((p) => p.afterSwapBack, -1), ...dropHoleIndexes(view)],
     dropLegacy: by((p) => p.dropLegacy, -1),
     made: [...new Set(plans.flatMap((p) => p.made))],
   };

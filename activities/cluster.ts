@@ -1,0 +1,88 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Owner } from '../src/postgres/ownership.js';
+import type { DecisionEvent, RunRef, Sender } from './contract.js';
+
+/** What activities ask of the Temporal server that their worker polls. */
+export interface Cluster {
+  id(): Promise<string>;
+  /** true where the server says that this run is closed, or does not know it */
+  isClosed(owner: Pick<Owner, 'workflowId' | 'firstRunId'>): Promise<boolean>;
+  /** who sent the signal or update, as the run's history says */
+  sender(run: RunRef, event: DecisionEvent): Promise<Sender>;
+  /** names of those of Rekey's search attributes that exist, after trying to make them */
+  searchAttributes(): Promise<string[]>;
+}
+
+const attributes = ['RekeyPlan', 'RekeyPhase', 'RekeyState'];
+const keyword = 2;
+
+export function clusterOf(client: Client): Cluster {
+  const { connection } = client;
+  const { namespace } = client.options;
+  let id: Promise<string> | null = null;
+  return {
+    id() {
+      id ??= connection.workflowService.getClusterInfo({}).then((info) => info.clusterId ?? 'unknown');
+      return id.catch((error) => {
+        id = null;
+        throw error;
+      });
+    },
+
+    async isClosed({ workflowId, firstRunId }) {
+      try {
+        const found = await client.workflow
+          .getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId })
+          .describe();
+        // another run of the same id: the owner has ended before it began
+        return found.status.name !== 'RUNNING' || !(await sameChain(client, workflowId, firstRunId));
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return true;
+        throw error;
+      }
+    },
+
+    async sender(run, event) {
+      const handle = client.workflow.getHandle(run.workflowId, run.runId);
+      const { events } = await handle.fetchHistory();
+      let nth = 0;
+      for (const found of events ?? []) {
+        const signal = found.workflowExecutionSignaledEventAttributes;
+        if ('signal' in event && signal?.signalName === event.signal) {
+          nth += 1;
+          if (nth === event.nth) return { identity: signal.identity ?? null, principal: principalOf(found) };
+        }
+        const update = found.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.meta;
+        if ('update' in event && update?.updateId === event.update)
+          return { identity: update.identity ?? null, principal: principalOf(found) };
+      }
+      return { identity: null, principal: null };
+    },
+
+    async searchAttributes() {
+      try {
+        await connection.operatorService.addSearchAttributes({
+          namespace,
+          searchAttributes: Object.fromEntries(attributes.map((name) => [name, keyword])),
+        });
+      } catch {
+        // registered already, or we may not: what counts is which exist
+      }
+      const found = await connection.operatorService.listSearchAttributes({ namespace });
+      return attributes.filter((name) => found.customAttributes?.[name] === keyword);
+    },
+  };
+}
+
+async function sameChain(client: Client, workflowId: string, firstRunId: string): Promise<boolean> {
+  const { raw } = await client.workflow.getHandle(workflowId).describe();
+  const first = (raw.workflowExecutionInfo as { firstRunId?: string } | null | undefined)?.firstRunId;
+  return first === undefined || first === null || first === '' || first === firstRunId;
+}
+
+/** Servers that authenticate their callers say who it was; the SDK's types may not know the field yet. */
+function principalOf(event: object): string | null {
+  const principal = (event as { principal?: { type?: string; name?: string } | null }).principal;
+  return principal?.name ? `${principal.type ? `${principal.type}:` : ''}${principal.name}` : null;
+}

@@ -1,0 +1,55 @@
+import { planCursors, readCursors } from '../src/postgres/cursors.js';
+import { missing } from '../src/substitution/map.js';
+import type { MapRange } from './contract.js';
+import type { PhaseWork } from './phase-work.js';
+
+/** A table smaller than this, in blocks, is not worth more than one range, and is counted rather than estimated. */
+const smallTable = 4_096;
+
+/** Makes the cursors of all tables as they are now; those that are there stay. Answers with every range, the largest first. */
+export async function cutIntoRanges(work: PhaseWork): Promise<MapRange[]> {
+  const { session, view, ref } = work;
+  for (const table of view.substitution.tables) {
+    const { blocks, estimate } = await session.one<{ blocks: number; estimate: number }>(
+      `select (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8)::float8 as blocks,
+         greatest(c.reltuples, 0)::float8 as estimate from pg_catalog.pg_class c where c.oid = $1::regclass`,
+      [view.sqlTable(table)],
+    );
+    const small = blocks < smallTable;
+    const rows = small ? await count(work, table) : estimate;
+    const ranges = small ? 1 : Math.max(1, mapOf(work, table).parallel);
+    await planCursors(
+      session,
+      ref.phase,
+      table,
+      Array.from({ length: ranges }, (_, range) => ({
+        nextBlock: Math.floor((blocks * range) / ranges),
+        endBlock: Math.floor((blocks * (range + 1)) / ranges),
+        rowsTotal: rows / ranges,
+      })),
+    );
+  }
+  const cursors = await readCursors(session, ref.phase);
+  return cursors
+    .sort((a, b) => b.rowsTotal - a.rowsTotal)
+    .map((c) => ({ table: c.tableName, range: c.rangeNo, rows: c.rowsTotal }));
+}
+
+/** Blocks a batch, so that it has about as many rows as the plan says. */
+export function blocksOfBatch(work: PhaseWork, table: string): number {
+  const found = work.catalog.tables.find((t) => t.id === table);
+  const rowsPerBlock =
+    found && found.estimatedRows > 0 && found.pages > 0 ? found.estimatedRows / found.pages : 100;
+  return Math.max(1, Math.round(mapOf(work, table).batch / rowsPerBlock));
+}
+
+function mapOf(work: PhaseWork, table: string) {
+  return work.phase.tables.find((t) => t.table === table)?.map ?? work.phase.map;
+}
+
+async function count(work: PhaseWork, table: string): Promise<number> {
+  const { rows } = await work.session.one<{ rows: number }>(
+    `select pg_catalog.count(*)::float8 as rows from ${work.view.sqlTable(table)} t where ${missing(work.view, table, 't')}`,
+  );
+  return rows;
+}

@@ -1,0 +1,201 @@
+import { RekeyError } from '../src/errors.js';
+import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src/postgres/cursors.js';
+import { signalReader } from '../src/postgres/signals.js';
+import { heldBy } from '../src/postgres/throttle.js';
+import { batchSql, leftOverSql } from '../src/substitution/map.js';
+import type { Attempt } from './attempt.js';
+import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
+import { blocksOfBatch, cutIntoRanges } from './map-ranges.js';
+import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { runAll, Tally } from './run-work.js';
+
+/** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
+export function planMap(ref: PhaseRef, attempt: Attempt): Promise<{ ranges: MapRange[] }> {
+  return withPhase('planMap', ref, attempt, async (work) => ({ ranges: await cutIntoRanges(work) }));
+}
+
+/**
+ * Fills shadows and mapping of one range for `sliceMs`, a batch a transaction; the cursor commits with its batch.
+ * Locks: FOR NO KEY UPDATE on the rows of one batch, those that clients hold are skipped and looked at at the end.
+ */
+export function mapRange(
+  input: PhaseRef & MapRange & { sliceMs: number },
+  attempt: Attempt,
+): Promise<MapProgress> {
+  return withPhase(
+    'map',
+    input,
+    attempt,
+    async (work) => {
+      const range = new Range(work, input, await mayBeReplica(work));
+      return range.workUntil(Date.now() + input.sliceMs);
+    },
+    { table: input.table, range: input.range },
+  );
+}
+
+/** One range of blocks, for one slice of time. */
+class Range {
+  private readonly signals: ReturnType<typeof signalReader>;
+  private held: string | null = null;
+  private asked = 0;
+
+  constructor(
+    private readonly work: PhaseWork,
+    private readonly range: MapRange,
+    private readonly replica: boolean,
+  ) {
+    this.signals = signalReader(work.ref.phase);
+  }
+
+  async workUntil(until: number): Promise<MapProgress> {
+    const started = Date.now();
+    const before = await this.cursor();
+    let cursor = before;
+    while (!cursor.done && Date.now() < until) {
+      await this.lookAtSignals();
+      this.work.heartbeat({
+        table: cursor.tableName,
+        rowsDone: cursor.rowsDone,
+        rowsTotal: cursor.rowsTotal,
+        heldBy: this.held,
+      });
+      if (this.held?.startsWith('paused')) break;
+      if (this.held !== null) await this.work.session.pause(1_000);
+      else cursor = await this.next(cursor);
+    }
+    return progress(this.range, before, cursor, Date.now() - started, this.held);
+  }
+
+  /** The throttle looks at other sessions: once a second is enough. */
+  private async lookAtSignals(): Promise<void> {
+    if (Date.now() - this.asked < 1_000) return;
+    this.held = heldBy(await this.signals(this.work.session), this.work.phase.map.pauseWhen);
+    this.asked = Date.now();
+  }
+
+  private async next(cursor: CursorRow): Promise<CursorRow> {
+    const end = cursor.endBlock as number;
+    if (cursor.nextBlock < end) {
+      const to = Math.min(end, cursor.nextBlock + blocksOfBatch(this.work, cursor.tableName));
+      return this.fill(cursor, cursor.nextBlock, to, { nextBlock: to, skipped: cursor.skipped }, false);
+    }
+    const [block] = cursor.skipped;
+    if (block === undefined) return this.advance(cursor, { nextBlock: end, skipped: [], done: true }, 0, 0);
+    return this.fill(cursor, block, block + 1, { nextBlock: end, skipped: cursor.skipped.slice(1) }, true);
+  }
+
+  /**
+   * One batch in one transaction with its cursor. Rows that a client holds are left for a second look, which waits for
+   * them, a block at a time: a client that waits for us must not wait for long while we wait for another.
+   */
+  private async fill(
+    cursor: CursorRow,
+    from: number,
+    to: number,
+    then: { nextBlock: number; skipped: number[] },
+    wait: boolean,
+  ): Promise<CursorRow> {
+    const { session, view } = this.work;
+    const began = Date.now();
+    return session.transaction(async () => {
+      if (this.replica) await session.execute('set local session_replication_role = replica');
+      if (wait) await session.execute(`set local lock_timeout = '1s'`);
+      const { rows } = await session.execute<{ rows: number }>(batchSql(view, cursor.tableName, wait), [
+        from,
+        to,
+      ]);
+      const left = wait
+        ? []
+        : await session.query<{ block: number }>(leftOverSql(view, cursor.tableName), [from, to]);
+      const skipped = [...then.skipped, ...left.map((l) => l.block)];
+      return this.advance(
+        cursor,
+        { ...then, skipped, done: false },
+        rows[0]?.rows ?? 0,
+        (Date.now() - began) / 1000,
+      );
+    });
+  }
+
+  private async advance(
+    cursor: CursorRow,
+    to: { nextBlock: number; skipped: number[]; done: boolean },
+    rows: number,
+    seconds: number,
+  ): Promise<CursorRow> {
+    const step = {
+      from: cursor.nextBlock,
+      to: to.nextBlock,
+      rows,
+      seconds,
+      skipped: to.skipped,
+      done: to.done,
+    };
+    if (!(await advanceCursor(this.work.session, cursor, step))) {
+      throw new RekeyError('Transient', {
+        code: 'map.cursor-moved',
+        message: `another attempt has moved the cursor of ${cursor.tableName}`,
+        remedy: 'Nothing: the range is tried again from where it stands.',
+      });
+    }
+    return { ...cursor, ...to, rowsDone: cursor.rowsDone + rows };
+  }
+
+  private async cursor(): Promise<CursorRow> {
+    const { table, range } = this.range;
+    const cursor = await readCursor(this.work.session, this.work.ref.phase, table, range);
+    if (!cursor) throw new Error(`there is no cursor of ${table} ${range}`);
+    return cursor;
+  }
+}
+
+/** Under replica role the application's own triggers do not fire for the backfill; preflight has named them otherwise. */
+export async function mayBeReplica(work: PhaseWork): Promise<boolean> {
+  const { may } = await work.session.one<{ may: boolean }>(
+    work.session.version >= 150000
+      ? `select pg_catalog.has_parameter_privilege('session_replication_role', 'set') as may`
+      : `select rolsuper as may from pg_catalog.pg_roles where rolname = current_user`,
+  );
+  return may;
+}
+
+function progress(
+  input: MapRange,
+  before: CursorRow,
+  now: CursorRow,
+  ms: number,
+  held: string | null,
+): MapProgress {
+  const rate = ms > 0 ? ((now.rowsDone - before.rowsDone) * 1000) / ms : 0;
+  const left = Math.max(0, now.rowsTotal - now.rowsDone);
+  return {
+    table: input.table,
+    range: input.range,
+    done: now.done,
+    rowsDone: now.rowsDone,
+    rowsTotal: now.done ? now.rowsDone : Math.max(now.rowsTotal, now.rowsDone),
+    rowsPerSecond: Math.round(rate),
+    secondsLeft: now.done ? 0 : rate > 0 ? Math.round(left / rate) : null,
+    heldBy: held,
+  };
+}
+
+/** The mapping gets its primary key and its rows that the sync trigger made. */
+export function finishMap(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
+  return withPhase('finishMap', ref, attempt, async (work) => {
+    const tally = await runAll(work, work.statements.finishMap);
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}
+
+/** Forgets how far the map was. Shadows go with their columns, mapping rows are never deleted. */
+export function unmap(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
+  return withPhase('unmap', ref, attempt, async (work) => {
+    const tally = new Tally();
+    await forgetCursors(work.session, ref.phase);
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}

@@ -1,0 +1,162 @@
+import type { Catalog } from '../src/catalog/model.js';
+import { RekeyError } from '../src/errors.js';
+import { allKinds } from '../src/kinds/all.js';
+import type { CleanupPhase, Phase, Plan, TablesPhase } from '../src/plan/model.js';
+import { withStepLock } from '../src/postgres/advisory.js';
+import { openSession } from '../src/postgres/connect.js';
+import { type JournalScope, journalFailure, writeJournal } from '../src/postgres/journal.js';
+import { assertOwner } from '../src/postgres/ownership.js';
+import { type PhaseRow, readPhase } from '../src/postgres/phases.js';
+import type { Session } from '../src/postgres/session.js';
+import { substitutionOf } from '../src/substitution/domains.js';
+import { type PhaseStatements, statementsOf } from '../src/substitution/statements.js';
+import { PhaseView } from '../src/substitution/view.js';
+import type { Attempt } from './attempt.js';
+import type { PhaseRef } from './contract.js';
+import { isExhausted } from './give-up.js';
+import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
+
+/** What a step works with: one direct connection that holds the step's advisory lock, and the plan as it was stored. */
+export interface StepWork extends Attempt {
+  ref: PhaseRef;
+  step: string;
+  session: Session;
+  scope: JournalScope;
+  plan: Plan;
+  phase: Phase;
+  record: PhaseRow;
+  /** a second session, for looking at the first; closed with the step */
+  watch: () => Promise<Session>;
+}
+
+/** The same for a phase that moves tables: its substitution, from plan and catalog as stored by preflight. */
+export interface PhaseWork extends StepWork {
+  phase: TablesPhase;
+  catalog: Catalog;
+  view: PhaseView;
+  statements: PhaseStatements;
+}
+
+/**
+ * Runs one step: checks that this run owns the database, takes the step's advisory lock on the connection that does
+ * the work, journals that the step ended or why it failed. `range` tells ranges of one step apart.
+ */
+export async function withStep<R>(
+  step: string,
+  ref: PhaseRef,
+  attempt: Attempt,
+  fn: (work: StepWork) => Promise<R>,
+  range?: { table: string; range: number },
+): Promise<R> {
+  const session = await openSession(ref.connection, `${ref.phase} ${step}`);
+  const scope: JournalScope = {
+    phase: ref.phase,
+    step,
+    run: { workflowId: ref.run.workflowId, runId: ref.run.runId },
+  };
+  let watch: Session | null = null;
+  try {
+    return await session.cancellable(attempt.signal, async () => {
+      try {
+        return await withStepLock(
+          session,
+          { phase: ref.phase, step, ...range },
+          { onWait: (ms) => attempt.heartbeat({ doing: step, waits: 'for an earlier attempt to end', ms }) },
+          async () => {
+            const found = await recordOf(session, ref);
+            return fn({
+              ...attempt,
+              ...found,
+              ref,
+              step,
+              session,
+              scope,
+              watch: async () => {
+                watch ??= await session.another(`${ref.phase} watch`);
+                return watch;
+              },
+            });
+          },
+        );
+      } catch (error) {
+        throw await judged(session, scope, error, attempt);
+      }
+    });
+  } finally {
+    await (watch as Session | null)?.close();
+    await session.close();
+  }
+}
+
+/** `withStep` for a phase that moves tables and whose catalog preflight has stored. */
+export function withPhase<R>(
+  step: string,
+  ref: PhaseRef,
+  attempt: Attempt,
+  fn: (work: PhaseWork) => Promise<R>,
+  range?: { table: string; range: number },
+): Promise<R> {
+  return withStep(step, ref, attempt, async (work) => fn(await toPhaseWork(work)), range);
+}
+
+export async function toPhaseWork(work: StepWork): Promise<PhaseWork> {
+  const { plan, phase, record } = work;
+  if (phase.kind !== 'tables') throw new Error(`${phase.phase} moves no tables`);
+  const catalog = await catalogOf(work.session, record);
+  const legacy = await legacyColumnsOf(work.session, phase.phase);
+  return { ...work, phase, catalog, ...buildPhase(plan, phase, catalog, legacy) };
+}
+
+/** Plan and catalog give view and statements; pure. */
+export function buildPhase(
+  plan: Plan,
+  phase: TablesPhase,
+  catalog: Catalog,
+  legacy: { table: string; column: string }[],
+) {
+  const view = new PhaseView(substitutionOf(plan, phase, catalog, legacy), catalog, phase);
+  return { view, statements: statementsOf(view, allKinds) };
+}
+
+export function cleanupOf(work: StepWork): CleanupPhase {
+  if (work.phase.kind !== 'cleanup') throw new Error(`${work.phase.phase} is no cleanup`);
+  return work.phase;
+}
+
+async function recordOf(session: Session, ref: PhaseRef) {
+  await assertOwner(session, ref.run);
+  const record = await readPhase(session, ref.phase);
+  if (!record || record.planHash !== ref.planHash) {
+    throw new RekeyError('BadInput', {
+      code: 'phase.unknown',
+      message: record
+        ? `phase ${ref.phase} was opened with the plan's hash ${record.planHash}, not ${ref.planHash}`
+        : `phase ${ref.phase} is not open on this database`,
+      remedy: 'Start the phase again, so that it is opened with the plan as it is.',
+    });
+  }
+  return { record, ...(await planOf(session, record)) };
+}
+
+/** Failures go into the journal with PostgreSQL's own words; too many without progress end the tries. */
+async function judged(
+  session: Session,
+  scope: JournalScope,
+  error: unknown,
+  attempt: Attempt,
+): Promise<unknown> {
+  if (attempt.signal.aborted || !(error instanceof RekeyError)) return error;
+  if (/^connection\./.test(error.code)) return error;
+  await journalFailure(session, scope, error);
+  if (!error.retryable || !(await isExhausted(session, scope.phase as string, scope.step).catch(() => false)))
+    return error;
+  return new RekeyError('StepFailed', {
+    ...error.details,
+    message: `${error.details.message}, again and again`,
+  });
+}
+
+/** Says in the journal that a step is done: progress, from which failures are counted anew. */
+export async function journalStep(work: StepWork, detail: object): Promise<void> {
+  await writeJournal(work.session, work.scope, { kind: 'step', object: work.ref.phase, detail });
+}

@@ -1,0 +1,106 @@
+import { findTools } from '../src/backup/find-tools.js';
+import { schemaDump } from '../src/backup/schema-dump.js';
+import { readCatalog } from '../src/catalog/read.js';
+import { RekeyError } from '../src/errors.js';
+import { allKinds } from '../src/kinds/all.js';
+import { storeDocument } from '../src/postgres/documents.js';
+import { readMembers } from '../src/postgres/members.js';
+import { setPhaseGround } from '../src/postgres/phases.js';
+import type { Attempt } from './attempt.js';
+import { connectionUrl } from './connection-url.js';
+import type { PhaseRef, PreflightResult } from './contract.js';
+import { groundOf } from './ground.js';
+import { lookBeforeChange } from './look.js';
+import { legacyColumnsOf } from './phase-documents.js';
+import {
+  buildPhase,
+  journalStep,
+  type PhaseWork,
+  type StepWork,
+  toPhaseWork,
+  withStep,
+} from './phase-work.js';
+
+/**
+ * Looks before anything is changed: hazards, readiness, and every twin made on empty copies in a transaction that is
+ * rolled back. Keeps the catalog, the fingerprint and the schema's dump, which all later steps go by. Locks: ACCESS SHARE.
+ */
+export function preflight(ref: PhaseRef, attempt: Attempt): Promise<PreflightResult> {
+  return withStep('preflight', ref, attempt, async (work) => {
+    const tables = await groundWork(work);
+    const found = await lookBeforeChange(work, tables);
+    const fingerprint = tables ? await keepGround(tables) : '';
+    const result = { ...found, fingerprint: fingerprint.slice(0, 12) };
+    await journalStep(work, result);
+    return result;
+  });
+}
+
+/** Where the phase has begun to change things, the catalog stays as it was stored before. */
+async function groundWork(work: StepWork): Promise<PhaseWork | null> {
+  const { phase, session, plan, record } = work;
+  if (phase.kind !== 'tables') return null;
+  if (await hasBegun(work)) return toPhaseWork(work);
+  const catalog = await readCatalog(session.query, allKinds);
+  const catalogDocument = await storeDocument(session, 'catalog', JSON.stringify(catalog));
+  await setPhaseGround(session, phase.phase, { catalogDocument, fingerprint: '' });
+  const legacy = await legacyColumnsOf(session, phase.phase);
+  return {
+    ...work,
+    phase,
+    record: { ...record, catalogDocument },
+    catalog,
+    ...buildPhase(plan, phase, catalog, legacy),
+  };
+}
+
+async function hasBegun(work: StepWork): Promise<boolean> {
+  return work.record.catalogDocument !== null && (await readMembers(work.session, work.ref.phase)).length > 0;
+}
+
+async function keepGround(work: PhaseWork): Promise<string> {
+  if (await hasBegun(work)) return work.record.fingerprint as string;
+  const fingerprint = await groundOf(work, 'before');
+  await setPhaseGround(work.session, work.ref.phase, {
+    catalogDocument: work.record.catalogDocument as string,
+    fingerprint,
+  });
+  await keepDump(work);
+  return fingerprint;
+}
+
+/** What a rollback has to give back to the byte. Where no fitting pg_dump is to be had, validation compares catalogs only. */
+async function keepDump(work: PhaseWork): Promise<void> {
+  const dump = await dumpOf(work);
+  if (dump === null) return;
+  const hash = await storeDocument(work.session, 'schema-dump', dump);
+  await work.session.execute(
+    `insert into rekey.setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value`,
+    [`schema-dump ${work.ref.phase}`, hash],
+  );
+}
+
+export async function dumpOf(work: StepWork): Promise<string | null> {
+  const tools = await findTools(work.session.version);
+  if (tools === null) return null;
+  const request = {
+    url: connectionUrl(work.ref.connection),
+    serverVersion: work.session.version,
+    tools,
+    signal: work.signal,
+  };
+  return schemaDump(request);
+}
+
+export function hazardsStop(
+  hazards: { hazard: string; on: string; message: string; remedy: string }[],
+): RekeyError {
+  const lines = hazards.slice(0, 20).map((h) => `${h.hazard}: ${h.message}. ${h.remedy}.`);
+  const more = hazards.length > 20 ? ` (and ${hazards.length - 20} more)` : '';
+  return new RekeyError('Hazard', {
+    code: hazards.length === 1 ? (hazards[0]?.hazard as string) : 'hazards',
+    message: `${hazards.length} hazard${hazards.length === 1 ? '' : 's'} stand${hazards.length === 1 ? 's' : ''} in the way: ${lines.join(' ')}${more}`,
+    remedy:
+      'Handle each, or accept it in the plan where its rank is accept, then resolve preflight with retry.',
+  });
+}

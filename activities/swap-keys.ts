@@ -1,0 +1,114 @@
+import { RekeyError } from '../src/errors.js';
+import { newestOpening } from '../src/postgres/gates.js';
+import { setFingerprint } from '../src/postgres/phases.js';
+import type { Attempt } from './attempt.js';
+import type { PhaseRef, StepResult } from './contract.js';
+import { compareGround, groundOf } from './ground.js';
+import { mayBeReplica } from './map.js';
+import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { runAll, Tally } from './run-work.js';
+import { swapTransaction } from './swap-transaction.js';
+
+/** More holes than this under the locks would make them long. */
+const fewHoles = 1_000;
+
+/**
+ * The cutover. Asks the journal first whether the approval still stands, compares the fingerprint under the locks, then
+ * changes catalogs only. Locks: ACCESS EXCLUSIVE on all tables of the phase, as long as the catalog changes take.
+ */
+export function swapKeys(
+  input: PhaseRef & { opening: number | null },
+  attempt: Attempt,
+): Promise<StepResult> {
+  return withPhase('swapKeys', input, attempt, async (work) => {
+    const tally = new Tally();
+    if (!work.record.cutOver) {
+      await assertApproved(work, input.opening);
+      await swapTransaction(
+        work,
+        tally,
+        'forward',
+        () => compareGround(work, 'before'),
+        async () => setFingerprint(work.session, work.ref.phase, await groundOf(work, 'after')),
+      );
+    }
+    await runAll(work, work.statements.afterSwap, tally);
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}
+
+async function assertApproved(work: PhaseWork, opening: number | null): Promise<void> {
+  if (opening === null) return;
+  const newest = await newestOpening(work.session, work.ref.phase, 'before-swap');
+  if (newest?.opening === opening && newest.closedAt === null) return;
+  throw new RekeyError('StepFailed', {
+    code: 'gate.not-open',
+    message: `opening ${opening} of before-swap is not the newest, or is closed${newest ? `: the newest is ${newest.opening}` : ''}`,
+    remedy: 'Approve the newest opening: the status of the run that owns the database shows it.',
+  });
+}
+
+/**
+ * The way back: unique twins on integers are built again and holes swept online, then the same short transaction with
+ * the roles exchanged, then constraints are validated online. Harmless where the keys were never swapped.
+ */
+export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
+  return withPhase('swapKeysBack', ref, attempt, async (work) => {
+    const tally = new Tally();
+    const { session, statements } = work;
+    if (work.record.cutOver) {
+      await compareGround(work, 'after');
+      await runAll(work, statements.beforeSwapBack, tally);
+      await sweepOnline(work);
+      const replica = await mayBeReplica(work);
+      await swapTransaction(
+        work,
+        tally,
+        'back',
+        async () => {
+          await compareGround(work, 'after');
+          if (replica) await session.execute('set local session_replication_role = replica');
+          for (const { sweep } of statements.sweeps) await session.execute(sweep);
+          if (replica) await session.execute('set local session_replication_role = origin');
+          // deferred triggers of the sweep would refuse every ALTER (55006)
+          await session.execute('set constraints all immediate');
+        },
+        async () => undefined,
+      );
+    }
+    if (await wasCutOver(work)) await runAll(work, statements.afterSwapBack, tally);
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}
+
+/** Holes of transactions that have ended; those of the last moment are swept under the locks. */
+async function sweepOnline(work: PhaseWork): Promise<void> {
+  const replica = await mayBeReplica(work);
+  for (const { table, sweep, count } of work.statements.sweeps) {
+    await work.session.transaction(async () => {
+      if (replica) await work.session.execute('set local session_replication_role = replica');
+      await work.session.execute(sweep);
+    });
+    const { holes } = await work.session.one<{ holes: number }>(count);
+    if (holes > fewHoles) {
+      throw new RekeyError('StepFailed', {
+        code: 'swap-back.holes',
+        message: `${holes} rows of ${table} have a reference whose integer can't be found`,
+        remedy:
+          'Look for rows that refer to no row (`rekey findings`), mend them, then resolve swapKeysBack with retry.',
+        where: table,
+      });
+    }
+  }
+}
+
+/** The online work after the swap back has to go on where the transaction committed and the attempt then died. */
+async function wasCutOver(work: PhaseWork): Promise<boolean> {
+  const { was } = await work.session.one<{ was: boolean }>(
+    `select exists (select from rekey.journal where phase = $1 and step = 'swapKeysBack' and kind = 'statement') as was`,
+    [work.ref.phase],
+  );
+  return was;
+}

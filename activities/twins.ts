@@ -1,0 +1,39 @@
+import { isSeen } from '../src/catalog/observe.js';
+import { place } from '../src/kinds/work.js';
+import type { Attempt } from './attempt.js';
+import type { PhaseRef, StepResult } from './contract.js';
+import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { runAll, Tally } from './run-work.js';
+
+/** Indexes CONCURRENTLY, constraints NOT VALID then validated, ANALYZE. */
+export function buildTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
+  return withPhase('buildTwins', ref, attempt, async (work) => {
+    const tally = work.record.cutOver ? new Tally() : await runAll(work, work.statements.buildTwins.up);
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}
+
+/** Undoes buildTwins; harmless where shadow columns are gone already, and with them all that stood on them. */
+export function dropTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
+  return withPhase('dropTwins', ref, attempt, async (work) => {
+    const tally = (await hasShadows(work))
+      ? await runAll(work, work.statements.buildTwins.down)
+      : new Tally();
+    await journalStep(work, tally.result());
+    return tally.result();
+  });
+}
+
+async function hasShadows(work: PhaseWork): Promise<boolean> {
+  for (const member of work.view.substitution.members) {
+    const see = {
+      see: 'column',
+      ...place(work.view, member.table),
+      name: member.shadow,
+      present: true,
+    } as const;
+    if (await isSeen(work.session.query, see)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,71 @@
+import { validate as validateData } from '../src/checks/validation.js';
+import { allKinds } from '../src/kinds/all.js';
+import { readDocument } from '../src/postgres/documents.js';
+import { writeFinding } from '../src/postgres/findings.js';
+import { writeJournal } from '../src/postgres/journal.js';
+import type { Attempt } from './attempt.js';
+import type { PhaseRef, ValidationMoment, ValidationResult } from './contract.js';
+import { type StepWork, toPhaseWork, withStep } from './phase-work.js';
+import { dumpOf } from './preflight.js';
+
+/** What validation means: see the design's section 8. Results are names and counts; examples lie in rekey.finding. */
+export function validate(
+  input: PhaseRef & { when: ValidationMoment },
+  attempt: Attempt,
+): Promise<ValidationResult> {
+  return withStep('validate', input, attempt, async (work) => {
+    const began = Date.now();
+    const result: ValidationResult = { passed: true, checks: 0, failures: [], seconds: 0, probes: [] };
+    if (work.phase.kind === 'tables') await validateTables(work, input.when, result);
+    if (input.when === 'after-rollback') await compareDumps(work, result);
+    result.passed = result.failures.length === 0;
+    result.failures = result.failures.slice(0, 20);
+    result.seconds = (Date.now() - began) / 1000;
+    await writeJournal(work.session, work.scope, { kind: 'validation', object: input.when, detail: result });
+    return result;
+  });
+}
+
+async function validateTables(
+  work: StepWork,
+  when: ValidationMoment,
+  result: ValidationResult,
+): Promise<void> {
+  const { view } = await toPhaseWork(work);
+  const moment = when === 'waiting' || when === 'after-drop' ? 'before-swap' : when;
+  const validated = await validateData(work.session, view, allKinds, moment, {
+    heartbeat: () => work.heartbeat({ doing: 'validate' }),
+    onFinding: (finding) =>
+      writeFinding(work.session, {
+        phase: work.ref.phase,
+        step: 'validate',
+        check: finding.check,
+        object: finding.on,
+        count: finding.count,
+        example: finding.example,
+      }),
+  });
+  result.checks += validated.checks;
+  result.failures.push(...validated.failures);
+}
+
+/** After a rollback pg_dump gives the bytes that it gave before the phase. */
+async function compareDumps(work: StepWork, result: ValidationResult): Promise<void> {
+  const [row] = await work.session.query<{ value: string }>(
+    'select value from rekey.setting where name = $1',
+    [`schema-dump ${work.ref.phase}`],
+  );
+  const before = row ? await readDocument(work.session, row.value) : null;
+  if (before === null) return;
+  result.checks += 1;
+  const after = await dumpOf(work);
+  if (after === before) return;
+  const was = new Set(before.split('\n'));
+  const different = (after ?? '').split('\n').filter((line) => !was.has(line)).length;
+  result.failures.push({
+    check: 'schema dump',
+    on: work.ref.phase,
+    count: Math.max(1, different),
+    reason: 'validation',
+  });
+}

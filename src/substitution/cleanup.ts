@@ -1,0 +1,124 @@
+import type { Work } from '../catalog/kind.js';
+import { quoteIdent } from '../catalog/quote.js';
+import { place } from '../kinds/work.js';
+import type { TableId } from '../plan/model.js';
+import { inRekey } from './add-columns.js';
+import { topUpSql } from './map.js';
+import type { Domain, Member } from './model.js';
+import { syncFunction, syncTrigger } from './names.js';
+import type { PhaseStatements } from './statements.js';
+import { dropSyncTrigger, keyLocation, syncFunctionSql } from './sync.js';
+import type { PhaseView } from './view.js';
+
+export interface FinishedPhase {
+  view: PhaseView;
+  statements: PhaseStatements;
+}
+
+/**
+ * Everything that cleanup drops, in order. First the mapping's last rows; then sync functions stop looking at legacy
+ * columns of other tables, so that tables can lose theirs in any order; legacy indexes go online; then, a table at a
+ * time, triggers, legacy columns and the default that stays change in one short transaction.
+ */
+export function dropLegacyWork(phases: FinishedPhase[]): Work[] {
+  const views = phases.map((p) => p.view);
+  return [
+    ...views.flatMap((view) =>
+      domainsWithKey(view).map(({ domain }) =>
+        inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
+      ),
+    ),
+    ...views.flatMap((view) =>
+      view.substitution.tables.map((table) =>
+        inRekey(syncFunctionSql(view, table, 'closing'), `sync function of ${table}`),
+      ),
+    ),
+    ...phases.flatMap((p) => p.statements.dropLegacy),
+    ...tablesOf(views).map((table) => dropFromTable(views, table)),
+    ...views.flatMap(dropOwnThings),
+  ];
+}
+
+/** What has to be there before the first drop can be called done, and is not afterwards. */
+export function tablesOf(views: PhaseView[]): TableId[] {
+  return [...new Set(views.flatMap((view) => view.substitution.tables))];
+}
+
+function dropFromTable(views: PhaseView[], table: TableId): Work {
+  const touching = views.filter((view) => view.substitution.tables.includes(table));
+  const first = touching[0] as PhaseView;
+  const legacy = touching.flatMap((view) =>
+    view.substitution.members
+      .filter((m) => m.table === table && m.legacy !== null)
+      .map((m) => m.legacy as string),
+  );
+  const texts = touching.map((view) => dropSyncTrigger(view, table, syncTrigger(view.substitution.phase)));
+  if (legacy.length)
+    texts.push(
+      `alter table ${first.sqlTable(table)} ${legacy.map((c) => `drop column if exists ${quoteIdent(c)}`).join(', ')}`,
+    );
+  for (const view of touching) texts.push(...lastingDefaults(view, table));
+  return {
+    text: texts.join('; '),
+    object: `legacy columns of ${table}`,
+    locks: { mode: 'access exclusive', tables: [table] },
+    done: {
+      see: 'trigger',
+      ...place(first, table),
+      name: syncTrigger(first.substitution.phase),
+      present: false,
+    },
+  };
+}
+
+/** The default that stays is PostgreSQL's own, so that dropping the schema rekey afterwards breaks nothing. */
+function lastingDefaults(view: PhaseView, table: TableId): string[] {
+  return view.substitution.members
+    .filter((m) => m.table === table && (m.role === 'key' || m.role === 'surrogate'))
+    .flatMap((m) => {
+      const domain = view.domain(m.domain);
+      if (domain.source === 'adopted') return [];
+      return [
+        `alter table ${view.sqlTable(table)} alter column ${quoteIdent(m.after)} set default ${defaultExpression(view.version, domain.version)}`,
+      ];
+    });
+}
+
+/** Version 7 before 18 from built-in functions: the time in ms in front of a random UUID, with its version set. */
+export function defaultExpression(serverVersion: number, version: 4 | 7): string {
+  if (version === 4) return 'pg_catalog.gen_random_uuid()';
+  if (serverVersion >= 180000) return 'pg_catalog.uuidv7()';
+  return `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::int8) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid`;
+}
+
+function dropOwnThings(view: PhaseView): Work[] {
+  const { phase, tables, domains } = view.substitution;
+  return [
+    ...tables.map((table) =>
+      inRekey(
+        `drop function if exists rekey.${quoteIdent(syncFunction(phase, table))}()`,
+        `sync function of ${table}`,
+      ),
+    ),
+    ...domainsWithKey(view).map(({ domain, key }) =>
+      inRekey(keyLocation(view, domain.root, null, key.after), `key location of ${domain.root}`),
+    ),
+    ...domains.flatMap((domain) =>
+      domain.sequence === null
+        ? []
+        : [
+            inRekey(
+              `drop sequence if exists rekey.${quoteIdent(domain.sequence)}`,
+              `sequence of ${domain.root}`,
+            ),
+          ],
+    ),
+  ];
+}
+
+function domainsWithKey(view: PhaseView): { domain: Domain; key: Member }[] {
+  return view.substitution.domains.flatMap((domain) => {
+    const key = view.substitution.members.find((m) => m.table === domain.root && m.role === 'key');
+    return key ? [{ domain, key }] : [];
+  });
+}

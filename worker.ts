@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from './activities/create.js';
+
+export const taskQueue = 'rekey';
+
+export interface WorkerSettings {
+  taskQueue?: string;
+  address?: string;
+  namespace?: string;
+  /** how many activities at a time: a map runs as many ranges as the plan says, and gates need some beside them */
+  activities?: number;
+}
+
+/** A worker that polls, connected by the environment or by a profile of the Temporal CLI. */
+export async function createWorker(
+  settings: WorkerSettings = {},
+): Promise<{ worker: Worker; close: () => Promise<void> }> {
+  const config = loadClientConnectConfig();
+  const options = { ...config.connectionOptions, ...(settings.address ? { address: settings.address } : {}) };
+  const namespace = settings.namespace ?? config.namespace ?? 'default';
+  const connection = await NativeConnection.connect(options);
+  const clientConnection = await Connection.connect(options);
+  const client = new Client({ connection: clientConnection, namespace });
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: settings.taskQueue ?? taskQueue,
+    ...workflows(),
+    activities: createActivities(client),
+    maxConcurrentActivityTaskExecutions: settings.activities ?? 20,
+    // a batch, and a cancel that has to reach its statement
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '30s',
+  });
+  return {
+    worker,
+    close: async () => {
+      await connection.close();
+      await clientConnection.close();
+    },
+  };
+}
+
+/** From the compiled package the sources of the workflows are JavaScript; in a clone's tests they are TypeScript. */
+function workflows(): Pick<WorkerOptions, 'workflowsPath'> {
+  const path = join(__dirname, 'workflows', 'index');
+  return { workflowsPath: existsSync(`${path}.js`) ? `${path}.js` : `${path}.ts` };
+}
+
+/** Polls until SIGINT or SIGTERM. */
+export async function runWorker(settings: WorkerSettings = {}): Promise<void> {
+  const { worker, close } = await createWorker(settings);
+  console.log(
+    `rekey: polling the task queue ${settings.taskQueue ?? taskQueue} of namespace ${worker.options.namespace}`,
+  );
+  try {
+    await worker.run();
+  } finally {
+    await close();
+  }
+}
+
+if (require.main === module) {
+  runWorker().catch((error: unknown) => {
+    console.error('rekey: the worker ended:', error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}
