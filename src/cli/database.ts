@@ -1,0 +1,70 @@
+import type { Catalog } from '../catalog/model.js';
+import { readCatalog } from '../catalog/read.js';
+import { RekeyError } from '../errors.js';
+import { allKinds } from '../kinds/all.js';
+import type { ColumnRef } from '../plan/model.js';
+import { rekeySchemaVersionOf } from '../postgres/bootstrap.js';
+import { withSession } from '../postgres/connect.js';
+import { readDocument } from '../postgres/documents.js';
+import { readMembers } from '../postgres/members.js';
+import { readPhases } from '../postgres/phases.js';
+import type { Session } from '../postgres/session.js';
+
+export interface StoredPhase {
+  phase: string;
+  planHash: string;
+  state: 'open' | 'done' | 'rolled-back';
+  cutOver: boolean;
+  /** as preflight read it; null before */
+  catalog: Catalog | null;
+}
+
+export interface DatabaseNow {
+  catalog: Catalog;
+  /** what cutovers have left behind so far */
+  legacyColumns: ColumnRef[];
+  /** phases that have begun on this database, in their order */
+  phases: StoredPhase[];
+}
+
+/** The catalog as it is, and what schema rekey says of earlier phases. Locks: ACCESS SHARE on catalogs and rekey's tables. */
+export function readDatabase(connection: string, options: { catalogs?: boolean } = {}): Promise<DatabaseNow> {
+  return onDatabase(connection, async (session) => {
+    const catalog = await readCatalog((text, values) => session.query(text, values), allKinds);
+    if ((await rekeySchemaVersionOf(session)) === null) return { catalog, legacyColumns: [], phases: [] };
+    const legacyColumns = (await readMembers(session)).flatMap((m) =>
+      m.state === 'cut-over' && m.legacy !== null ? [{ table: m.tableName, column: m.legacy }] : [],
+    );
+    const phases: StoredPhase[] = [];
+    for (const { phase, planHash, state, cutOver, catalogDocument } of await readPhases(session)) {
+      const stored = options.catalogs && catalogDocument !== null;
+      const text = stored ? await readDocument(session, catalogDocument) : null;
+      phases.push({
+        phase,
+        planHash,
+        state,
+        cutOver,
+        catalog: text === null ? null : (JSON.parse(text) as Catalog),
+      });
+    }
+    return { catalog, legacyColumns, phases };
+  });
+}
+
+/** A read-only session for one command. The name of a connection, never a URL: arguments can be read by everybody. */
+export function onDatabase<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
+  refuseUrl(connection);
+  return withSession(connection, 'cli', (session) =>
+    session.transaction(() => fn(session), 'isolation level repeatable read read only'),
+  );
+}
+
+function refuseUrl(connection: string): void {
+  if (!/:\/\/|=/.test(connection)) return;
+  throw new RekeyError('BadInput', {
+    code: 'connection.url',
+    message:
+      'a connection is named, not given as a URL: every user of this machine can read the arguments of a command',
+    remedy: 'Put the URL into REKEY_CONNECTION_TARGET, and name the connection: target.',
+  });
+}

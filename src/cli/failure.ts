@@ -1,0 +1,51 @@
+import { RekeyError } from '../errors.js';
+import { PlanErrors } from '../plan/problems.js';
+import { plural, wrap } from './layout.js';
+
+/** What an error looks like on a terminal: what, where, what to do, its code; never a stack. */
+export function failureText(error: unknown): string {
+  if (error instanceof PlanErrors) return planErrorsText(error);
+  if (!(error instanceof RekeyError)) {
+    const name = error instanceof Error ? error.name : 'unknown';
+    return [
+      `rekey: an internal error (${name}). This is a bug of Rekey.`,
+      '',
+      wrap('do', 'Run it again with REKEY_DEBUG=1 to see where it happened, and report that.'),
+      wrap('code', 'internal'),
+      '',
+    ].join('\n');
+  }
+  return `${['rekey: cannot go on', '', problemText(error), ''].join('\n')}`;
+}
+
+export function failureJson(error: unknown): object {
+  const errors = error instanceof PlanErrors ? error.errors : [error];
+  return {
+    errors: errors.map((one) =>
+      one instanceof RekeyError
+        ? { type: one.type, ...one.details }
+        : { type: 'Internal', code: 'internal', message: 'an internal error' },
+    ),
+  };
+}
+
+export function planErrorsText({ errors }: PlanErrors): string {
+  return [plural(errors.length, 'problem'), ...errors.map((e) => `\n${problemText(e)}`), ''].join('\n');
+}
+
+/** One problem in four short paragraphs. */
+export function problemText(problem: {
+  message: string;
+  remedy: string;
+  code: string;
+  where?: string;
+}): string {
+  const { message, where } = problem;
+  const what = where && message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message;
+  return [
+    ...(where ? [wrap('where', where)] : []),
+    wrap('what', what),
+    wrap('do', problem.remedy),
+    wrap('code', problem.code),
+  ].join('\n');
+}

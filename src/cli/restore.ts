@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { type RestoredBackup, restoreBackup } from '../backup/restore.js';
+import { RekeyError } from '../errors.js';
+import { parseTable } from '../plan/names.js';
+import { connectionConfig } from '../postgres/environment.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { duration, plural, wrap } from './layout.js';
+import { print } from './output.js';
+
+interface RestoreOptions {
+  into: string;
+  table?: string[];
+  owners: boolean;
+  intoNonEmpty?: boolean;
+  json?: boolean;
+}
+
+export function addRestore(program: Command, done: (code: ExitCode) => void): void {
+  program
+    .command('restore')
+    .description('a verified backup, whole or single tables, into another database')
+    .argument('<backup>', 'its directory, or its path below REKEY_BACKUPS: <database>/<backup>')
+    .requiredOption('--into <connection>', 'name of a connection, or a URL without a password')
+    .option('--table <table...>', 'rows of these tables only')
+    .option('--no-owners', 'everything belongs to the role that restores; no grants')
+    .option('--into-non-empty', 'the database may have objects already')
+    .option('--json', 'for machines')
+    .action(async (backup: string, options: RestoreOptions) => {
+      const directory = directoryOf(backup);
+      const result = await restoreBackup({
+        directory,
+        targetUrl: targetOf(options.into),
+        tables: options.table?.map(tableOf),
+        owners: options.owners ? 'keep' : 'leave-out',
+        intoNonEmpty: options.intoNonEmpty,
+      });
+      print(options.json ? { backup: directory, ...result } : restoredText(directory, result));
+      done(exitCodes.fine);
+    });
+}
+
+function directoryOf(backup: string): string {
+  const root = process.env.REKEY_BACKUPS;
+  const below = root && !path.isAbsolute(backup) ? path.resolve(root, backup) : null;
+  return below && existsSync(path.join(below, 'manifest.json')) ? below : path.resolve(backup);
+}
+
+function tableOf(name: string): string {
+  const table = parseTable(name);
+  if (table !== null) return table;
+  throw new RekeyError('BadInput', {
+    code: 'restore.no-table',
+    message: `"${name}" is no name of a table`,
+    remedy: 'Write it as in the plan: [schema.]table.',
+  });
+}
+
+function targetOf(into: string): string {
+  if (!/^postgres(ql)?:\/\//.test(into)) return connectionConfig(into).connectionString as string;
+  if (!/^[^/]*\/\/[^/@:]*:[^/@]+@/.test(into)) return into;
+  throw new RekeyError('BadInput', {
+    code: 'connection.url',
+    message: 'the URL holds a password, and every user of this machine can read the arguments of a command',
+    remedy:
+      'Put the URL into REKEY_CONNECTION_SCRATCH, and write --into scratch; or leave the password to ~/.pgpass.',
+  });
+}
+
+export function restoredText(directory: string, result: RestoredBackup): string {
+  const { tables, rows, leftOut, seconds } = result;
+  const lines = [
+    `restored ${plural(tables, 'table')} with ${plural(rows, 'row')} in ${duration(seconds)}, counted in the target`,
+  ];
+  lines.push(wrap('from', directory));
+  if (leftOut.length)
+    lines.push('', `left out (${leftOut.length}):`, ...leftOut.map((what) => wrap('', what, 2, 0)));
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,188 @@
+import type { TableProgress } from '../decisions/status.js';
+import type { DatabaseStatus, PhaseNow } from '../report/database-status.js';
+import { countedApprovals, type NextCommand } from '../report/next-commands.js';
+import type { TemporalStatus } from '../report/temporal-status.js';
+import { clock, columns, duration, heading, number, plural, wrap } from './layout.js';
+
+export interface StatusReport {
+  connection: string;
+  database: DatabaseStatus;
+  /** null where there is no workflow to ask for */
+  temporal: TemporalStatus | null;
+  next: NextCommand[];
+}
+
+/** The answer to "where is it?" first, then what to type, then all else. */
+export function statusText(report: StatusReport): string {
+  const { database, temporal, next } = report;
+  const { current, asOf } = database;
+  if (current === null) {
+    const why = database.plan === null ? 'no phase has begun on it: schema rekey is not there, or empty' : '';
+    return `${[`${database.database}: ${why}`, nextText(next)].filter(Boolean).join('\n\n')}\n`;
+  }
+  const parts = [
+    headline(report, current),
+    facts(report, current, asOf),
+    failureText(current, asOf),
+    gateText(current, asOf),
+    progressText(current.progress),
+    waitsText(database),
+    nextText(next),
+    phasesText(database, asOf),
+    notesText(temporal),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function headline({ database, temporal }: StatusReport, current: PhaseNow): string {
+  const risk = current.planned?.risk ? ` (risk: ${current.planned.risk})` : '';
+  return `${database.database}: phase ${current.row.phase}${risk} of plan ${current.row.plan}: ${stateOf(current, temporal)}`;
+}
+
+/** By the database; what the workflow says is told where it says more. */
+export function stateOf(current: PhaseNow, temporal: TemporalStatus | null): string {
+  const { row, gate, paused } = current;
+  if (row.state !== 'open') return row.state === 'done' ? 'done' : 'rolled back';
+  const memo = temporal?.answer?.state === 'RUNNING' ? temporal.answer.memo : null;
+  if (gate?.parked) return `PARKED at ${gate.gate}`;
+  if (gate) return `waiting for approval at ${gate.gate}`;
+  if (memo?.phase === row.phase && memo.state !== 'running') return memo.state.replaceAll('-', ' ');
+  return paused ? 'paused' : 'open';
+}
+
+function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Date): string {
+  const { last, running, paused, wayBack, metrics, row, findings } = current;
+  const lines: [string, string][] = [
+    ['as of', clock(asOf, new Date())],
+    ['hash', row.planHash],
+  ];
+  if (running)
+    lines.push([
+      'running',
+      `${running.step ?? ''}: ${running.object ?? 'a statement'}, for ${duration((asOf.getTime() - running.since.getTime()) / 1000)}`,
+    ]);
+  else if (last) lines.push(['last', `${last.step ?? 'nothing'}, at ${clock(last.at, asOf)}`]);
+  if (paused) lines.push(['paused', `by ${paused.by} at ${clock(paused.at, asOf)}`]);
+  lines.push(['way back', `${wayBack.open ? 'open' : 'CLOSED'}: ${wayBack.because}`]);
+  const lock = metrics.longestLockMs;
+  lines.push([
+    'locks',
+    lock > 0
+      ? `longest so far ${duration(lock / 1000)} (${metrics.longestLockStep})`
+      : 'none was held so far',
+  ]);
+  lines.push([
+    'so far',
+    `${plural(metrics.statements, 'statement')}, ${plural(metrics.rows, 'row')} mapped, ${duration(metrics.seconds)}`,
+  ]);
+  if (findings > 0) lines.push(['findings', `${number(findings)}: rekey findings shows them, with examples`]);
+  if (database.owner)
+    lines.push(['owner', `workflow ${database.owner.workflowId} in namespace ${database.owner.namespace}`]);
+  if (temporal) lines.push(['Temporal', temporalText(temporal)]);
+  return lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n');
+}
+
+function temporalText({ address, answer, workflowId }: TemporalStatus): string {
+  if (answer === null)
+    return `does not answer at ${address} within 3 s; all of this is from PostgreSQL, and the commands below need Temporal`;
+  const workers =
+    answer.workers === null
+      ? ''
+      : answer.workers === 0
+        ? '; NO WORKER polls the task queue: start one with rekey worker'
+        : `; ${plural(answer.workers, 'worker poller')}`;
+  if (answer.state === null) return `at ${address} knows no workflow ${workflowId}${workers}`;
+  const pending = answer.pending.map((p) =>
+    p.attempt > 1 ? `${p.activity}, attempt ${p.attempt}` : p.activity,
+  );
+  return `${workflowId} is ${answer.state}${pending.length ? `, working on ${pending.join(', ')}` : ''}${workers}`;
+}
+
+function failureText({ failure }: PhaseNow, asOf: Date): string {
+  if (!failure) return '';
+  return [
+    heading(`What failed: ${failure.step}, at ${clock(failure.at, asOf)}`),
+    wrap('what', failure.message),
+    wrap('do', failure.remedy),
+    wrap('code', failure.code),
+  ].join('\n');
+}
+
+function gateText(current: PhaseNow, asOf: Date): string {
+  const { gate, planned, decisions } = current;
+  if (!gate || gate.parked) return '';
+  const checkpoint = planned?.checkpoints.find((c) => c.checkpoint === gate.gate);
+  const counted = countedApprovals(current);
+  const names = counted.map((a) => a.by).join(', ') || 'nobody yet';
+  const lines = [
+    heading(`Checkpoint ${gate.gate}, opening ${gate.opening}, since ${clock(gate.openedAt, asOf)}`),
+    wrap('approved', `${counted.length} of ${checkpoint?.approvals ?? 1}, by ${names}`, 2, 10),
+  ];
+  if (checkpoint?.from.length) lines.push(wrap('by one of', checkpoint.from.join(', '), 2, 10));
+  if (gate.deadline) {
+    const onTimeout = checkpoint?.onTimeout === 'escalate' ? 'escalates' : 'rolls back';
+    lines.push(wrap('until', `${clock(gate.deadline, asOf)}, then it ${onTimeout}`, 2, 10));
+  }
+  for (const [i, item] of (checkpoint?.checklist ?? []).entries())
+    lines.push(wrap(i === 0 ? 'tick off' : '', item, 2, 10));
+  for (const d of decisions.filter((one) => one.verdict !== 'counted'))
+    lines.push(wrap('ignored', `${d.decision} by ${d.by ?? 'nobody'}: ${d.verdict}`, 2, 10));
+  return lines.join('\n');
+}
+
+function progressText(progress: TableProgress[]): string {
+  if (progress.length === 0) return '';
+  const total = progress.reduce((n, t) => n + t.rowsTotal, 0);
+  const done = progress.reduce((n, t) => n + t.rowsDone, 0);
+  const open = progress.filter((t) => t.secondsLeft !== 0);
+  const title = `Mapped: ${number(done)} of ${number(total)} rows, ${plural(progress.length - open.length, 'table')} of ${progress.length} done`;
+  if (open.length === 0) return heading(title);
+  const rows = open.map((t) => [
+    t.table,
+    `${number(t.rowsDone)} of ${number(t.rowsTotal)}`,
+    `${t.rowsTotal > 0 ? Math.floor((100 * t.rowsDone) / t.rowsTotal) : 0}%`,
+    t.rowsPerSecond > 0 ? `${number(t.rowsPerSecond)} rows/s` : 'not begun',
+    t.secondsLeft === null ? '' : `${duration(t.secondsLeft)} left`,
+  ]);
+  return `${heading(title)}\n${columns(rows, [1, 2, 3])}`;
+}
+
+function waitsText({ waits }: DatabaseStatus): string {
+  if (waits.length === 0) return '';
+  const lines = waits.map((w) => {
+    const age = w.blockerSeconds === null ? '' : `, its transaction is ${duration(w.blockerSeconds)} old`;
+    return wrap(
+      '',
+      `${w.waiter || 'a client'} (pid ${w.waiterPid}) has waited ${duration(w.seconds)} for ${w.blocker || 'a client'} (pid ${w.blockerPid}, ${w.blockerState ?? 'unknown'}${age})`,
+      2,
+      0,
+    );
+  });
+  return `${heading('What waits for a lock')}\n${lines.join('\n')}`;
+}
+
+/** Commands stand alone on their lines and are never broken: they are to be pasted. */
+function nextText(next: NextCommand[]): string {
+  if (next.length === 0) return '';
+  const lines = next.map(({ does, command }) => `${does ? `# ${does}\n` : ''}${command}`);
+  return `${heading('Type next')}\n${lines.join('\n\n')}`;
+}
+
+function phasesText({ phases }: DatabaseStatus, asOf: Date): string {
+  const rows = phases.map((p) => [
+    p.phase,
+    p.planHash,
+    p.state === 'new' ? 'to come' : p.state === 'open' && p.cutOver ? 'open, keys are swapped' : p.state,
+    p.startedAt ? `${clock(p.startedAt, asOf)}${p.finishedAt ? ` to ${clock(p.finishedAt, asOf)}` : ''}` : '',
+  ]);
+  return `${heading('Phases of the plan')}\n${columns(rows)}`;
+}
+
+function notesText(temporal: TemporalStatus | null): string {
+  const notes = temporal?.answer?.memo?.notes ?? [];
+  if (notes.length === 0) return '';
+  return `${heading('The workflow says')}\n${notes
+    .slice(-6)
+    .map((note) => wrap('-', note, 2, 2))
+    .join('\n')}`;
+}

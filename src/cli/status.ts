@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { readDatabaseStatus } from '../report/database-status.js';
+import { nextByJournal } from '../report/next-commands.js';
+import { readTemporalStatus } from '../report/temporal-status.js';
+import { onDatabase } from './database.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { print } from './output.js';
+import { type StatusReport, statusText } from './status-text.js';
+
+export function addStatus(program: Command, done: (code: ExitCode) => void): void {
+  program
+    .command('status')
+    .description(
+      'where a migration is, what waits for whom, what to type next; needs no worker and no Temporal',
+    )
+    .argument('<connection>', 'name of a connection')
+    .option('--workflow-id <id>', 'ask Temporal for this workflow, not for the one that owns the database')
+    .option('--json', 'for machines')
+    .action(async (connection: string, options: { workflowId?: string; json?: boolean }) => {
+      const database = await onDatabase(connection, readDatabaseStatus);
+      const workflowId = options.workflowId ?? database.owner?.workflowId ?? null;
+      const temporal =
+        workflowId === null
+          ? null
+          : await readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
+      const memo = temporal?.answer?.memo ?? null;
+      const own = nextByJournal(database, connection, options.workflowId ?? null);
+      // the workflow knows better what it takes, as long as it is there
+      const live = temporal?.answer?.state === 'RUNNING' && memo !== null && memo.next.length > 0;
+      const report: StatusReport = {
+        connection,
+        database,
+        temporal,
+        next: live ? memo.next.map((command) => ({ does: '', command })) : own,
+      };
+      print(options.json ? report : statusText(report));
+      done(exitCodes.fine);
+    });
+}

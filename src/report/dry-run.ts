@@ -1,0 +1,191 @@
+import type { SwapStatement, Work } from '../catalog/kind.js';
+import { quoteIdent } from '../catalog/quote.js';
+import type { Hazard } from '../errors.js';
+import type { LockSettings, Phase, Plan } from '../plan/model.js';
+import { rekeySchemaStatements } from '../postgres/rekey-schema.js';
+import { batchSql, leftOverSql } from '../substitution/map.js';
+import { serverFunctions } from '../substitution/server-functions.js';
+import type { SeenPhase } from './phase-views.js';
+
+export interface DryRunPhase {
+  phase: string;
+  kind: Phase['kind'];
+  basis: SeenPhase['basis'] | null;
+  hazards: Hazard[];
+  steps: DryRunStep[];
+  /** what undoes them, in the order in which a rollback after the cutover runs it */
+  rollback: DryRunStep[];
+}
+
+export interface DryRunStep {
+  step: string;
+  /** what the reader should know of it: sentences */
+  notes: string[];
+  statements: DryRunStatement[];
+}
+
+export interface DryRunStatement {
+  /** to the letter; parameters as $1 */
+  text: string;
+  object: string;
+  /** the strongest lock that it takes on a live table, and how it is had */
+  lock: string;
+}
+
+/** Every statement of every phase in the order of a run. Pure. */
+export function dryRun(plan: Plan, seen: SeenPhase[]): DryRunPhase[] {
+  return plan.phases.map((phase): DryRunPhase => {
+    const common = { phase: phase.phase, kind: phase.kind };
+    const found = seen.find((s) => s.phase.phase === phase.phase);
+    if (phase.kind === 'tables' && found) {
+      const { statements, basis } = found;
+      return {
+        ...common,
+        basis,
+        hazards: statements.hazards,
+        steps: forward(found, plan.locks),
+        rollback: back(found, plan.locks),
+      };
+    }
+    const steps =
+      phase.kind === 'foundation' ? foundation() : phase.kind === 'cleanup' ? cleanup(phase, seen) : [];
+    const rollback =
+      phase.kind === 'foundation'
+        ? [
+            step(
+              'dropFoundation',
+              ['The journal is exported before.'],
+              [plain('drop schema rekey cascade', 'schema rekey')],
+            ),
+          ]
+        : [];
+    return { ...common, basis: null, hazards: [], steps, rollback };
+  });
+}
+
+function foundation(): DryRunStep[] {
+  return [
+    step(
+      'createFoundation',
+      ['In one transaction; running it again changes nothing.'],
+      rekeySchemaStatements(serverFunctions).map((text) => plain(text, 'schema rekey')),
+    ),
+  ];
+}
+
+function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
+  const { view, statements } = found;
+  return [
+    step('addColumns', [], statements.addColumns.up.map(work)),
+    step(
+      'map',
+      [
+        'Each statement runs once a batch: $1 is its first block, $2 the block after its last. The cursor commits with it.',
+        'Rows that a client holds are skipped; the second statement finds them, and the third waits for them.',
+      ],
+      view.substitution.tables.flatMap((table) => [
+        { text: batchSql(view, table, false), object: table, lock: 'row locks of one batch' },
+        { text: leftOverSql(view, table), object: table, lock: 'access share' },
+        {
+          text: batchSql(view, table, true),
+          object: table,
+          lock: 'row locks of one batch, waits for their holders',
+        },
+      ]),
+    ),
+    step('finishMap', [], statements.finishMap.map(work)),
+    step('buildTwins', [], statements.buildTwins.up.map(work)),
+    cutover('swapKeys', found, statements.swap, locks),
+    step('swapKeys, after its commit', [], statements.afterSwap.map(work)),
+  ];
+}
+
+function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
+  const { statements } = found;
+  return [
+    step('swapKeysBack, online before it', [], statements.beforeSwapBack.map(work)),
+    cutover('swapKeysBack', found, statements.swapBack, locks),
+    step('swapKeysBack, online after it', [], statements.afterSwapBack.map(work)),
+    step('dropTwins', [], statements.buildTwins.down.map(work)),
+    step(
+      'unmap',
+      [
+        'Nothing is deleted: the mapping and the key functions stay, so that a second run gives the same keys.',
+      ],
+      [],
+    ),
+    step('dropColumns', [], statements.addColumns.down.map(work)),
+  ];
+}
+
+function cutover(name: string, found: SeenPhase, swap: SwapStatement[], locks: LockSettings): DryRunStep {
+  const tables = found.statements.lockTables.map((t) => found.view.sqlTable(t)).join(', ');
+  return step(
+    name,
+    [
+      'One transaction. A LOCK that is missed is tried again, in another order of the tables.',
+      `At most ${locks.tries} tries within ${Math.round(locks.within / 1000)} s; each may hold clients up for ${locks.stall} ms.`,
+      'Before the first change the fingerprint is compared under the locks; flags and journal change with the keys.',
+    ],
+    [
+      {
+        text: `lock table ${tables} in share update exclusive mode`,
+        object: 'all tables',
+        lock: `waits ${locks.quietWait} ms at most, and no client behind it`,
+      },
+      {
+        text: `lock table ${tables} in access exclusive mode`,
+        object: 'all tables',
+        lock: `statement_timeout ${locks.stall} ms`,
+      },
+      ...swap.map(({ text, object }) => ({ text, object, lock: 'under the locks' })),
+    ],
+  );
+}
+
+function cleanup(phase: Extract<Phase, { kind: 'cleanup' }>, seen: SeenPhase[]): DryRunStep[] {
+  return [
+    step(
+      'dropLegacy',
+      ['Legacy indexes and statistics, phase by phase, the newest first.'],
+      [...seen].reverse().flatMap((s) => s.statements.dropLegacy.map(work)),
+    ),
+    step(
+      'dropLegacy, legacy columns',
+      ['Top-up of the mapping, default, and sync triggers come before; this is what goes.'],
+      [...seen].reverse().flatMap(({ view }) =>
+        view.substitution.tables.flatMap((table) => {
+          const names = view.substitution.members.filter((m) => m.table === table && m.legacy !== null);
+          if (names.length === 0) return [];
+          const drops = names.map((m) => `drop column if exists ${quoteIdent(m.legacy as string)}`);
+          return [
+            {
+              text: `alter table ${view.sqlTable(table)} ${drops.join(', ')}`,
+              object: table,
+              lock: 'access exclusive',
+            },
+          ];
+        }),
+      ),
+    ),
+    step(
+      'buildIndexes',
+      [],
+      phase.indexes.map((text) => ({ text, object: 'index', lock: 'none that a client waits for' })),
+    ),
+  ];
+}
+
+function step(name: string, notes: string[], statements: DryRunStatement[]): DryRunStep {
+  return { step: name, notes, statements };
+}
+
+function plain(text: string, object: string): DryRunStatement {
+  return { text, object, lock: 'none on a live table' };
+}
+
+function work({ text, object, locks }: Work): DryRunStatement {
+  if (locks === 'none') return { text, object, lock: 'none that a client waits for' };
+  if (locks === 'concurrently') return { text, object, lock: 'concurrently: no client waits' };
+  return { text, object, lock: `${locks.mode} on ${locks.tables.join(', ')}` };
+}

@@ -1,0 +1,127 @@
+import {
+  approveCommands,
+  type Command,
+  cancelCommand,
+  holdCommand,
+  onOneLine,
+  resolveCommands,
+} from '../decisions/commands.js';
+import type { Action } from '../decisions/model.js';
+import type { Checkpoint } from '../plan/model.js';
+import type { DatabaseStatus, PhaseNow } from './database-status.js';
+
+/** Steps that the workflow lets an operator leave out. */
+const skippable = new Set(['rehearse', 'probes', 'checks']);
+
+export interface NextCommand {
+  /** what it does, in a few words */
+  does: string;
+  command: string;
+}
+
+/** What to type next by the database alone, where Temporal does not answer. Pure. */
+export function nextByJournal(
+  status: DatabaseStatus,
+  connection: string,
+  workflowId: string | null,
+): NextCommand[] {
+  const { current, owner } = status;
+  const at = { workflowId: workflowId ?? owner?.workflowId ?? '', namespace: owner?.namespace ?? 'default' };
+  if (!current || at.workflowId === '' || current.row.state !== 'open')
+    return startCommands(status, connection);
+  const { gate } = current;
+  const told = (does: string[], commands: Command[]) =>
+    commands.map((command, i) => ({ does: does[i] ?? '', command: onOneLine(command) }));
+  if (gate?.parked) {
+    const actions = actionsOf(current);
+    const parking = {
+      step: gate.gate,
+      opening: gate.opening,
+      planHash: gate.planHash,
+      actions,
+      action: null,
+      by: null,
+    };
+    return told(
+      actions.map((a) => `${a} ${a === 'rollback' ? '' : gate.gate}`.trim()),
+      resolveCommands(at, parking),
+    );
+  }
+  if (gate) {
+    const checkpoint = current.planned?.checkpoints.find((c) => c.checkpoint === gate.gate);
+    const commands = approveCommands(at, gateOf(current, checkpoint));
+    return told(['approve', 'or approve, and see at once whether it counts', 'or reject'], commands);
+  }
+  if (current.paused) return told(['go on'], [holdCommand(at, 'resume')]);
+  const stop = current.wayBack.open ? [cancelCommand(at)] : [];
+  return told(['pause', 'or stop and roll back'], [holdCommand(at, 'pause'), ...stop]);
+}
+
+function actionsOf({ row, gate }: PhaseNow): Action[] {
+  if (row.kind === 'cleanup' && row.cutOver) return ['retry'];
+  return skippable.has(gate?.gate ?? '') ? ['retry', 'skip', 'rollback'] : ['retry', 'rollback'];
+}
+
+function gateOf(current: PhaseNow, checkpoint: Checkpoint | undefined) {
+  const gate = current.gate as NonNullable<PhaseNow['gate']>;
+  return {
+    checkpoint: gate.gate,
+    opening: gate.opening,
+    planHash: gate.planHash,
+    openedAt: gate.openedAt.getTime(),
+    deadline: gate.deadline?.getTime() ?? null,
+    needed: checkpoint?.approvals ?? 1,
+    from: checkpoint?.from ?? [],
+    trust: checkpoint?.trust ?? ('declared' as const),
+    checklist: checkpoint?.checklist ?? [],
+    canReject: current.wayBack.open,
+    approvals: countedApprovals(current),
+    state: 'open' as const,
+    rejectedBy: null,
+  };
+}
+
+export function countedApprovals({
+  decisions,
+}: PhaseNow): { by: string; at: number; reason: string | null }[] {
+  return decisions
+    .filter((d) => d.decision === 'approve' && d.verdict === 'counted')
+    .map((d) => ({ by: d.by ?? '', at: new Date(d.at).getTime(), reason: d.reason }));
+}
+
+/** Nothing is open: start the plan, or go on with it. Finished phases are skipped by the workflow itself. */
+function startCommands({ plan, phases, current }: DatabaseStatus, connection: string): NextCommand[] {
+  if (plan === null) return [start('PLAN', connection, 'start a plan')];
+  const done = phases.every((p) => p.state === 'done');
+  const found: NextCommand[] = done ? [] : [start(plan, connection, `go on with the plan ${plan}`)];
+  if (current?.row.state === 'done' && current.wayBack.open) {
+    const input = JSON.stringify({ plan, connection, phase: current.row.phase });
+    found.push({
+      does: `${found.length ? 'or roll' : 'roll'} back ${current.row.phase}`,
+      command: startText('rollBackPhase', `${plan}-rollback-${current.row.phase}`, input),
+    });
+  }
+  return found;
+}
+
+function start(plan: string, connection: string, does: string): NextCommand {
+  return {
+    does,
+    command: startText('runMigration', `${plan}-${connection}`, JSON.stringify({ plan, connection })),
+  };
+}
+
+function startText(type: string, id: string, input: string): string {
+  const words = [
+    'temporal',
+    'workflow',
+    'start',
+    '--task-queue',
+    'rekey',
+    '--type',
+    type,
+    '--workflow-id',
+    id,
+  ];
+  return onOneLine([...words, '--fail-existing', '--input', input].map((text) => [{ text }]));
+}

@@ -1,0 +1,87 @@
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { MigrationStatus, Status } from '../decisions/status.js';
+
+export type MemoStatus = Status & Partial<Pick<MigrationStatus, 'phases'>>;
+
+/** What Temporal says of one workflow; nothing here needs a worker. */
+export interface TemporalStatus {
+  address: string;
+  namespace: string;
+  workflowId: string;
+  /** null: it did not answer in time */
+  answer: {
+    /** RUNNING, COMPLETED, FAILED ...; null where it knows no such workflow (any more) */
+    state: string | null;
+    /** what the workflow itself said last */
+    memo: MemoStatus | null;
+    pending: { activity: string; attempt: number }[];
+    /** processes that poll the task queue rekey; null where that was not to be had */
+    workers: number | null;
+  } | null;
+}
+
+/** Asks for at most `withinMs`; a server that does not answer is no error here. Never throws. */
+export async function readTemporalStatus(
+  at: { workflowId: string; namespace: string | null },
+  withinMs = 3_000,
+): Promise<TemporalStatus> {
+  const config = loadClientConnectConfig();
+  const namespace = at.namespace ?? config.namespace ?? 'default';
+  const address = config.connectionOptions.address ?? '127.0.0.1:7233';
+  const found = { address, namespace, workflowId: at.workflowId };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), withinMs);
+  });
+  try {
+    const asked = ask(config.connectionOptions, found, withinMs).catch(() => null);
+    return { ...found, answer: await Promise.race([asked, late]) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function ask(
+  options: Parameters<typeof Connection.connect>[0],
+  { namespace, workflowId }: { namespace: string; workflowId: string },
+  withinMs: number,
+): Promise<TemporalStatus['answer']> {
+  const connection = await Connection.connect({ ...options, connectTimeout: withinMs });
+  try {
+    return await connection.withDeadline(Date.now() + withinMs, async () => {
+      const workers = await pollers(connection, namespace);
+      try {
+        const handle = new Client({ connection, namespace }).workflow.getHandle(workflowId);
+        const { status, memo, raw } = await handle.describe();
+        return {
+          state: status.name,
+          memo: (memo?.status as MemoStatus | undefined) ?? null,
+          pending: (raw.pendingActivities ?? []).map((a) => ({
+            activity: a.activityType?.name ?? '',
+            attempt: a.attempt ?? 1,
+          })),
+          workers,
+        };
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return { state: null, memo: null, pending: [], workers };
+      }
+    });
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
+}
+
+async function pollers(connection: Connection, namespace: string): Promise<number | null> {
+  try {
+    const { pollers: found } = await connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: 'rekey' },
+      taskQueueType: 1,
+    });
+    return found?.length ?? 0;
+  } catch {
+    return null;
+  }
+}

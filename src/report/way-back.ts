@@ -1,0 +1,26 @@
+import type { PhaseRow } from '../postgres/phases.js';
+
+/** Whether a phase can be rolled back, by what schema rekey says; what was made on new keys since is a step's to see. Pure. */
+export function wayBackByJournal(
+  row: Pick<PhaseRow, 'phase' | 'kind' | 'position' | 'state' | 'cutOver'>,
+  begun: Pick<PhaseRow, 'phase' | 'kind' | 'position' | 'state' | 'cutOver'>[],
+  memberStates: string[],
+): { open: boolean; because: string } {
+  if (row.kind === 'cleanup')
+    return row.state === 'open' && !row.cutOver
+      ? { open: true, because: 'nothing has been dropped yet' }
+      : { open: false, because: 'cleanup has dropped legacy columns' };
+  if (memberStates.includes('cleaned'))
+    return { open: false, because: 'cleanup has dropped its legacy columns' };
+  const later = begun
+    .filter((r) => r.position > row.position && r.state !== 'rolled-back')
+    .map((r) => r.phase);
+  if (later.length)
+    return { open: false, because: `${later.join(', ')} came later and must be rolled back first` };
+  return {
+    open: true,
+    because: row.cutOver
+      ? 'legacy columns are kept in step since the cutover'
+      : 'no key of this phase is swapped',
+  };
+}
