@@ -109,7 +109,7 @@ async function untilDecided(run: Run, checkpoint: Checkpoint, recheck: Recheck |
       await onTimeout(run, gate, checkpoint);
       continue;
     }
-    if (recheck && checking === null && now >= due) checking = check(recheck);
+    if (recheck && checking === null && now >= due) checking = check(run, recheck);
     const wake = Math.min(
       gate.deadline ?? Number.POSITIVE_INFINITY,
       checking || !recheck ? Number.POSITIVE_INFINITY : due,
@@ -152,7 +152,7 @@ interface Checking {
 }
 
 /** Runs beside the wait, so that a decision or the deadline never waits for a validation. */
-function check(recheck: Recheck): Checking {
+function check(run: Run, recheck: Recheck): Checking {
   const scope = new CancellationScope();
   const running = scope.run(recheck).then(
     (passed) => {
@@ -161,6 +161,8 @@ function check(recheck: Recheck): Checking {
     },
     // it could not look, or was stopped: that says nothing about the data
     () => {
+      if (!scope.consideredCancelled)
+        run.note('the last look while waiting could not be taken; the next one follows');
       checking.ended = true;
     },
   );

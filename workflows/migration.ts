@@ -1,5 +1,6 @@
 import {
   CancellationScope,
+  condition,
   defineQuery,
   defineSignal,
   defineUpdate,
@@ -11,12 +12,18 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { MigrationBrief, MigrationRequest } from '../activities/contract.js';
-import { parseTold } from '../src/decisions/parse.js';
-import type { MigrationStatus, Status } from '../src/decisions/status.js';
+import { type Command, inLines, onOneLine, resolveCommands } from '../src/decisions/commands.js';
+import type { Parking } from '../src/decisions/model.js';
+import { parseResolution, parseTold } from '../src/decisions/parse.js';
+import { resolve } from '../src/decisions/resolve.js';
+import type { FailureStatus, MigrationStatus, Status } from '../src/decisions/status.js';
 import { showAttributes } from './announce.js';
 import { badInput } from './failure.js';
-import { phaseSignals, type Verdict } from './listen.js';
+import { type PhaseSignal, phaseSignals, type Verdict } from './listen.js';
 import type { PhaseResult } from './run-phase.js';
+
+/** a migration has no hash of its own: a phase has */
+const unknown = 'unknown';
 
 /** What a migration shows of its open phase, and how it passes on what is said to it. */
 export class Migration {
@@ -28,6 +35,8 @@ export class Migration {
   private waiting: { name: string; input: unknown }[] = [];
   private child: Status | null = null;
   private childDetails = '';
+  private parking: Parking | null = null;
+  private failure: FailureStatus | null = null;
   private notes: string[] = [];
   private state: Status['state'] = 'running';
   private shownAttributes = '';
@@ -52,7 +61,7 @@ export class Migration {
       description: 'A phase tells where it is; not for people',
     });
     for (const name of phaseSignals) {
-      setHandler(defineSignal<[unknown]>(name), (input) => this.passOn(name, input), {
+      setHandler(defineSignal<[unknown]>(name), (input) => this.heard(name, input), {
         description: 'Is passed on to the open phase',
       });
     }
@@ -99,6 +108,30 @@ export class Migration {
       longestLockMs: Math.max(0, ...results.map(({ longestLockMs }) => longestLockMs)),
       metrics: Object.assign({}, ...results.map(({ metrics }) => metrics)),
     };
+  }
+
+  /** The journal can't be asked: shows why and waits for `resolve`, which is then meant for the migration itself. */
+  async park({ step, code, message, remedy }: FailureStatus): Promise<void> {
+    const opening = Math.floor(Date.now() / 1000);
+    this.parking = { step, opening, planHash: unknown, actions: ['retry'], action: null, by: null };
+    this.failure = { step, code, message, remedy };
+    this.changed();
+    await condition(() => this.parking?.action != null);
+    this.parking = null;
+    this.failure = null;
+    this.changed();
+  }
+
+  private heard(name: PhaseSignal, input: unknown): void {
+    if (name !== 'resolve' || this.parking === null) {
+      this.passOn(name, input);
+      return;
+    }
+    const parsed = parseResolution(input);
+    const verdict = parsed.ok ? resolve(this.parking, parsed.value) : null;
+    if (verdict?.counted) this.parking = verdict.next;
+    else this.note(`ignored resolve: ${parsed.ok ? verdict?.verdict : parsed.why}`);
+    this.changed();
   }
 
   private passOn(name: string, input: unknown): void {
@@ -164,8 +197,9 @@ export class Migration {
       plan: this.request.plan,
       phase: this.open?.phase ?? '',
       workflowId,
-      state: over ? this.state : (this.child?.state ?? 'running'),
-      next: over ? [] : (this.child?.next ?? []),
+      ...(this.failure ? { failure: this.failure, step: this.failure.step, planHash: unknown } : {}),
+      state: over ? this.state : this.failure ? 'parked' : (this.child?.state ?? 'running'),
+      next: over ? [] : this.parking ? this.ownCommands().map(onOneLine) : (this.child?.next ?? []),
       notes: [...(this.child?.notes ?? []), ...this.notes],
       phases,
     };
@@ -180,12 +214,26 @@ export class Migration {
     setCurrentDetails(this.details(status));
   }
 
+  private ownCommands(): Command[] {
+    const { workflowId, namespace } = workflowInfo();
+    return this.parking ? resolveCommands({ workflowId, namespace }, this.parking) : [];
+  }
+
   private details(status: MigrationStatus): string {
     const open = this.open ? `Open: \`${this.open.workflowId}\`` : '';
     const head = `**${status.plan}**: **${status.state}**`;
     const phases = status.phases.map(({ phase, state }) => `- ${phase}: ${state}`).join('\n');
     // a command that is cut would not work: what does not fit is left out whole
-    const parts = [head, open, this.child ? this.childDetails : '', phases].filter((text) => text !== '');
+    const own = this.failure
+      ? [
+          `- ${this.failure.message}`,
+          `- ${this.failure.remedy}`,
+          ...this.ownCommands().map((one) => `\`\`\`\n${inLines(one)}\n\`\`\``),
+        ]
+      : [];
+    const parts = [head, ...own, open, this.child ? this.childDetails : '', phases].filter(
+      (text) => text !== '',
+    );
     return parts.reduce((all, part) => (all.length + part.length + 2 <= 4000 ? `${all}\n\n${part}` : all));
   }
 }

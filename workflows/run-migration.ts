@@ -10,7 +10,7 @@ import {
   TerminatedFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { MigrationBrief } from '../activities/contract.js';
+import type { MigrationBrief, PhaseState } from '../activities/contract.js';
 import { badInput, describeFailure } from './failure.js';
 import { Migration } from './migration.js';
 import { parseMigrationRequest, refuseTimeouts, thisRun } from './request.js';
@@ -47,16 +47,24 @@ export async function runMigration(input: unknown): Promise<PhaseResult> {
 }
 
 async function readJournal(migration: Migration): Promise<MigrationBrief> {
-  try {
-    const brief = await call('readMigration', 'asks the journal where the phases are', {
-      ...migration.request,
-      run: thisRun(),
-    });
-    migration.show(brief);
-    return brief;
-  } catch (error) {
-    throw failed(error, 'readMigration');
+  for (;;) {
+    try {
+      const request = { ...migration.request, run: thisRun() };
+      const brief = await call('readMigration', 'asks the journal where the phases are', request);
+      migration.show(brief);
+      return brief;
+    } catch (error) {
+      await parkOrFail(migration, error, 'readMigration');
+    }
   }
+}
+
+/** Wrong input and a cancel end the migration; a database that does not answer is waited for. */
+async function parkOrFail(migration: Migration, error: unknown, step: string): Promise<void> {
+  const failure = describeFailure(step, error);
+  if (migration.cancelled || ['BadInput', 'NotOwner', 'Cancelled'].includes(failure.type))
+    throw failed(error, step);
+  await migration.park({ ...failure, remedy: failure.remedy });
 }
 
 /** Runs a phase or waits for it; null where it was finished by another workflow. */
@@ -100,29 +108,39 @@ async function awaitElsewhere(
 ): Promise<PhaseResult | null | 'again'> {
   migration.opens(phase, owner);
   migration.started();
-  const own = owner === `${workflowInfo().workflowId}/${phase}`;
-  const request = { ...migration.request, phase, run: thisRun() };
-  const wait = () => call('awaitPhase', `waits for ${phase}, open in ${owner}`, request);
-  let state: Awaited<ReturnType<typeof wait>>['state'];
-  try {
-    state = (await wait()).state;
-  } catch (error) {
-    if (!migration.cancelled || !own)
-      throw migration.cancelled ? new CancelledFailure('stopped waiting') : failed(error, phase);
-    state = await migration.shield(async () => {
-      // a phase of ours: cancelling the migration rolls it back
-      await getExternalWorkflowHandle(owner)
-        .cancel()
-        .catch(() => {});
-      return (await wait()).state;
-    });
-  }
+  const state = await stateOnceClosed(migration, phase, owner);
   if (state === 'done') return null;
   if (state === 'rolled-back') {
     return { outcome: 'rolled-back', phase, tables: 0, rows: 0, seconds: 0, longestLockMs: 0, metrics: {} };
   }
   if (migration.cancelled) throw new CancelledFailure('the migration was cancelled');
   return 'again';
+}
+
+/** A cancel rolls back a phase of this migration, which it then waits for; a phase of somebody else's it leaves alone. */
+async function stateOnceClosed(migration: Migration, phase: string, owner: string): Promise<PhaseState> {
+  const request = { ...migration.request, phase, run: thisRun() };
+  const wait = () => call('awaitPhase', `waits for ${phase}, open in ${owner}`, request);
+  for (;;) {
+    try {
+      return (await wait()).state;
+    } catch (error) {
+      if (!migration.cancelled) {
+        await parkOrFail(migration, error, 'awaitPhase');
+        continue;
+      }
+      if (owner !== `${workflowInfo().workflowId}/${phase}`)
+        throw new CancelledFailure('the migration was cancelled');
+      return migration.shield(async () => {
+        await getExternalWorkflowHandle(owner)
+          .cancel()
+          .catch(() => {
+            // closed in the meantime: the journal says how
+          });
+        return (await wait()).state;
+      });
+    }
+  }
 }
 
 /** What a phase or the journal could not do, in the words of the workflow that failed. */

@@ -17,6 +17,7 @@ export interface PhaseResult {
   rows: number;
   seconds: number;
   longestLockMs: number;
+  longestStallMs?: number;
   metrics: Record<string, number>;
 }
 
@@ -86,8 +87,15 @@ export async function end(
 ): Promise<PhaseResult> {
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   await run.journalled();
-  const { tables = 0, rows = 0, seconds = 0, longestLockMs = 0, metrics = {} } = figures ?? {};
-  return { outcome, phase: run.request.phase, tables, rows, seconds, longestLockMs, metrics };
+  const {
+    tables = 0,
+    rows = 0,
+    seconds = 0,
+    longestLockMs = 0,
+    longestStallMs,
+    metrics = {},
+  } = figures ?? {};
+  return { outcome, phase: run.request.phase, tables, rows, seconds, longestLockMs, longestStallMs, metrics };
 }
 
 /** A request to cancel can't be refused; where it changes nothing, everybody must be able to see that. */

@@ -81,7 +81,8 @@ function words(...texts: string[]): Word[] {
 
 /** One JSON object; quotes in it are written as escapes, so that neither the shell's quotes nor a fence end early. */
 function json(before: object, who: string | null, after: object): Word {
-  const inner = (value: object) => JSON.stringify(value).slice(1, -1).replaceAll("'", '\\u0027').replaceAll('`', '\\u0060');
+  const inner = (value: object) =>
+    JSON.stringify(value).slice(1, -1).replaceAll("'", '\\u0027').replaceAll('`', '\\u0060');
   const head = inner(before);
   const tail = inner(after);
   const start = `{${head}${head === '' ? '' : ','}"by":"`;

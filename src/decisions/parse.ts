@@ -89,7 +89,7 @@ const told = z.object({
     state: z.enum(states),
     step: name.nullable(),
     asOf: line,
-    next: z.array(z.string().max(20_000)).max(10),
+    next: z.array(z.string().max(100_000)).max(10),
     notes: z.array(line).max(20),
     progress: z.array(z.looseObject({ table: line })).max(20),
     checkpoint: z.looseObject({ name }).nullable(),

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Status } from '../../src/decisions/status.js';
 import { temporalForTests } from '../servers.js';
@@ -30,18 +27,6 @@ async function details(handle: WorkflowHandle): Promise<string> {
 /** The fenced commands of a page of details. */
 function fenced(text: string): string[] {
   return [...text.matchAll(/```\n([\s\S]*?)\n```/g)].map(([, command]) => command ?? '');
-}
-
-/** As an operator does it: the text into a shell, where `temporal` is the real program. */
-async function paste(command: string): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command], {
-    env: {
-      ...process.env,
-      PATH: `${dirname(harness.server.cliPath)}:${process.env.PATH}`,
-      TEMPORAL_ADDRESS: harness.server.address,
-    },
-  });
-  return stdout + stderr;
 }
 
 test('the status at a checkpoint has the shape that is documented', () =>
@@ -100,7 +85,7 @@ test('memo and details say what status says, and the commands in the details wor
         const commands = fenced(text);
         expect(commands).toHaveLength(3);
         for (const line of commands.join('\n').split('\n')) expect(line.length).toBeLessThanOrEqual(55);
-        await paste(commands[0] ?? '');
+        await harness.paste(commands[0] ?? '');
         await untilState(
           handle,
           'waiting-for-approval',
@@ -108,7 +93,7 @@ test('memo and details say what status says, and the commands in the details wor
         );
       }
       // the last one by the update, as status prints it
-      const answer = await paste((await statusOf(handle)).next[1] ?? '');
+      const answer = await harness.paste((await statusOf(handle)).next[1] ?? '');
       expect(answer).toContain('before-swap is approved');
       await gate(handle, 'after-swap');
       expect(on.world.decisions.map(({ by, verdict }) => `${by} ${verdict}`)).toEqual([
@@ -130,7 +115,7 @@ test('a parked phase shows why, what to do, and a command that works', () =>
     const text = await details(handle);
     expect(text).toContain('users could not be locked in 30 tries');
     expect(text).toContain('Do something about it.');
-    await paste(fenced(text)[0] ?? '');
+    await harness.paste(fenced(text)[0] ?? '');
     await gate(handle, 'before-swap');
     expect(on.world.decisions[0]).toMatchObject({ decision: 'resolve: retry', verdict: 'counted' });
   }));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -110,6 +110,18 @@ export class Harness {
   async run(...args: string[]): Promise<{ stdout: string; stderr: string }> {
     const at = ['--address', this.server.address, '--namespace', this.server.namespace];
     return promisify(execFile)(this.server.cliPath, [...args, ...at], { maxBuffer: 100_000_000 });
+  }
+
+  /** As an operator does it: the text into a shell, where `temporal` is the real program. */
+  async paste(command: string): Promise<string> {
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command], {
+      env: {
+        ...process.env,
+        PATH: `${dirname(this.server.cliPath)}:${process.env.PATH}`,
+        TEMPORAL_ADDRESS: this.server.address,
+      },
+    });
+    return stdout + stderr;
   }
 
   async cli(...args: string[]): Promise<string> {

@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { checkpoint, FakeWorld, failure, planHash } from './fake-world.js';
-import { approve, gate, Harness, type Playground, statusOf, until, untilState } from './harness.js';
+import { approve, gate, Harness, type Playground, parked, statusOf, until, untilState } from './harness.js';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -208,6 +208,16 @@ test('a phase that fails by wrong input fails the migration in the same words', 
     await expect(parent.result()).rejects.toMatchObject({
       cause: { type: 'BadInput', message: 'leaf comes after foundation', details: [{ code: 'phase.order' }] },
     });
+  }));
+
+test('a database that does not answer parks the migration, and a retry goes on', () =>
+  harness.with(world('leaf'), async (on) => {
+    on.world.fails('readMigration', failure('StepFailed', 'connection.silent'));
+    const parent = await on.migration();
+    const { failure: why, next } = await parked(parent, 'readMigration');
+    expect(why).toMatchObject({ code: 'connection.silent', remedy: 'Do something about it.' });
+    await harness.paste(next[0] ?? '');
+    await gate(await openChild(on, parent, 'leaf'), 'after-swap');
   }));
 
 test('a phase that was terminated fails the migration, which says how to go on', () =>

@@ -7,7 +7,9 @@ import { bundle } from './harness.js';
 const folder = join(__dirname, '../histories');
 const recorded = readdirSync(folder).filter((name) => name.endsWith('.json.gz'));
 
-function historyOf(name: string): { events: { eventType: string }[] } {
+function historyOf(name: string): {
+  events: { workflowExecutionStartedEventAttributes?: { workflowId: string } }[];
+} {
   return JSON.parse(gunzipSync(readFileSync(join(folder, name))).toString());
 }
 
@@ -19,7 +21,9 @@ test('there are histories of phases that ended, wait and are parked', () => {
 });
 
 test.each(recorded)('%s goes on under the workflows as they are now', async (name) => {
-  await Worker.runReplayHistory({ workflowBundle: await bundle() }, historyOf(name));
+  const history = historyOf(name);
+  const { workflowId } = history.events[0]?.workflowExecutionStartedEventAttributes ?? {};
+  await Worker.runReplayHistory({ workflowBundle: await bundle() }, history, workflowId);
 });
 
 test('a history that the workflows would not write is noticed', async () => {
