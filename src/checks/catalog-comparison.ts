@@ -44,7 +44,10 @@ export function compareCatalog(
     ...presentObjects(view, kinds, now, expected),
     ...(expected === 'twins' ? [] : columns(view, now.tables, expected, 'now')),
   ];
-  return [...minus(wanted, present, 'missing'), ...minus(present, wanted, 'unexpected')];
+  return [
+    ...minus(wanted, present, 'missing'),
+    ...(expected === 'twins' ? withoutTwin(view, now) : minus(present, wanted, 'unexpected')),
+  ];
 }
 
 /** What keeps the database from being what it must be; the rest was added by somebody and is none of our business. */
@@ -55,8 +58,9 @@ export function isFailure(
   difference: Difference,
 ): boolean {
   if (difference.what === 'missing') return true;
-  if (expected !== 'same') return false;
+  if (expected === 'after') return false;
   const name = difference.on.slice(difference.on.lastIndexOf('.') + 1);
+  if (expected === 'twins') return !made.includes(name);
   return made.includes(name) || view.substitution.members.some((m) => name === m.shadow || name === m.legacy);
 }
 
@@ -79,6 +83,19 @@ function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, to
   if (expected === 'same') return lines;
   const added = surrogateObjects(view, expected === 'twins' ? 'shadow' : 'after');
   return [...lines, ...added.map((o) => lineOf(kinds, o, plain(view), 'after', expected) as Line)];
+}
+
+/** What somebody made on integers since preflight has no twin, and the cutover would leave it behind. */
+function withoutTwin(view: PhaseView, now: Catalog): Difference[] {
+  const known = new Set(view.catalog.objects.map((o) => o.id));
+  return now.objects
+    .filter(
+      (o) =>
+        !known.has(o.id) &&
+        !/^[!~]rekey_/.test(o.name) &&
+        o.names.some((c) => view.member(c.table, c.column) !== undefined),
+    )
+    .map((o) => ({ on: `${o.kind} ${o.table}.${o.name}`, what: 'unexpected', definition: o.id }));
 }
 
 function presentObjects(view: PhaseView, kinds: AnyKind[], now: Catalog, expected: Expected): Line[] {

@@ -110,7 +110,12 @@ async function validateObjects(
   for (const difference of differences) {
     if (!isFailure(view, statements.made, expected, difference)) result.counts.added += 1;
     else {
-      const check = difference.what === 'missing' ? checkName[expected] : 'left-behind';
+      const check =
+        difference.what === 'missing'
+          ? checkName[expected]
+          : expected === 'twins'
+            ? 'no-twin'
+            : 'left-behind';
       result.failures.push({ check, on: difference.on, count: 1, reason: 'validation' });
       await options.onFinding?.({ check, on: difference.on, count: 1, example: null });
     }

@@ -1,0 +1,50 @@
+import type { Hazard } from '../../errors.js';
+import type { PlainIndex } from '../../kinds/plain-index.js';
+import type { UniqueKey } from '../../kinds/unique-key.js';
+import type { TableId } from '../../plan/model.js';
+import { touchedObjects } from '../../substitution/statements.js';
+import type { HazardContext } from './context.js';
+import { seenStatements } from './statements-seen.js';
+
+/** A unique twin beside its original refuses writes that the original alone would let through. */
+export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
+  const touched = touchedObjects(context.view);
+  const keys = touched.filter((o) => o.kind === 'unique-key') as UniqueKey[];
+  const indexes = touched.filter((o) => o.kind === 'index' && (o as PlainIndex).shape.unique) as PlainIndex[];
+  const deferrable = keys
+    .filter((k) => k.deferrable)
+    .map(
+      (k): Hazard => ({
+        hazard: 'deferrable-unique',
+        rank: 'accept',
+        on: `${k.table}.${k.name}`,
+        message: `${k.name} on ${k.table} is deferrable, but its twin is not until the cutover: rows that are equal within a transaction raise 23505`,
+        remedy: 'let no client rely on it during the phase, then accept it with a because',
+      }),
+    );
+  const tables = new Set<TableId>(
+    [...keys, ...indexes].filter((o) => !isOwnKey(context, o)).map((o) => o.table),
+  );
+  const seen = await seenStatements(context);
+  const upserts = [...tables].map((table): Hazard => {
+    const count = seen.count(table, (name) => new RegExp(`insert\\s+into\\s+${name}[^;]*on\\s+conflict`));
+    return {
+      hazard: 'unique-twin-upsert',
+      rank: count > 0 ? 'accept' : 'note',
+      on: table,
+      message:
+        count > 0
+          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505`
+          : `an upsert into ${table} could fail with 23505 while a unique twin stands beside the old index${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
+      remedy:
+        'let clients retry on 23505, or hold the upserts back during the phase, then accept it with a because',
+      ...(count > 0 ? { count } : {}),
+    };
+  });
+  return [...deferrable, ...upserts];
+}
+
+/** Upserts name no generated key: over the table's own integers nobody meets a conflict. */
+function isOwnKey({ view }: HazardContext, object: UniqueKey | PlainIndex): boolean {
+  return object.names.every((c) => view.member(c.table, c.column)?.isReference === false);
+}

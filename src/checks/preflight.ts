@@ -1,0 +1,74 @@
+import type { Hazard } from '../errors.js';
+import type { Phase, Plan } from '../plan/model.js';
+import { type Judged, judge } from './acceptance.js';
+import type { Database } from './database.js';
+import { adoptedReferences } from './hazards/adopted.js';
+import type { HazardContext, HazardFamily } from './hazards/context.js';
+import { disk } from './hazards/disk.js';
+import { keyRoom } from './hazards/key-room.js';
+import { locks } from './hazards/locks.js';
+import { notCarriedOver } from './hazards/not-carried-over.js';
+import { orphans } from './hazards/orphans.js';
+import { privileges } from './hazards/privileges.js';
+import { server } from './hazards/server.js';
+import { shape } from './hazards/shape.js';
+import { subscribers } from './hazards/subscribers.js';
+import { tableKinds } from './hazards/table-kinds.js';
+import { triggers } from './hazards/triggers.js';
+import { uniqueTwins } from './hazards/unique-twins.js';
+import { unmovedKeys } from './hazards/unmoved-keys.js';
+
+/** Every family. A new one is a file and a line here. */
+export const families: HazardFamily[] = [
+  notCarriedOver,
+  tableKinds,
+  subscribers,
+  triggers,
+  shape,
+  uniqueTwins,
+  adoptedReferences,
+  keyRoom,
+  locks,
+  disk,
+  unmovedKeys,
+  orphans,
+];
+
+/** ms; for a plan that has switched the throttle's own limit off */
+const oldestTransaction = 15 * 60_000;
+
+/** All hazards of a phase with tables. Changes nothing; locks: ACCESS SHARE. */
+export async function findHazards(context: HazardContext): Promise<Hazard[]> {
+  const { database, view, statements, phase } = context;
+  const found: Hazard[] = [
+    ...(await server(database, view.version, phase.map.pauseWhen.oldestTransaction ?? oldestTransaction)),
+    ...(await privileges(database, view)),
+    ...statements.hazards,
+  ];
+  // what a role may not read it can't count either: the privileges come first
+  if (found.some((h) => h.hazard === 'privilege-missing')) return found;
+  for (const family of families) {
+    context.heartbeat?.();
+    found.push(...(await family(context)));
+  }
+  return found;
+}
+
+/** Hazards of a phase with tables, judged by the plan's `accept` entries; `trial`: what the trial on empty copies found. */
+export async function preflight(context: HazardContext, trial: Hazard[] = []): Promise<Judged> {
+  return judge(context.plan, context.phase, [...(await findHazards(context)), ...trial]);
+}
+
+/** The same for foundation and cleanup, which name no members. */
+export async function preflightWithoutTables(
+  database: Database,
+  plan: Plan,
+  phase: Phase,
+  version: number,
+): Promise<Judged> {
+  const found = [
+    ...(await server(database, version, plan.map.pauseWhen.oldestTransaction ?? oldestTransaction)),
+    ...(await privileges(database, null)),
+  ];
+  return judge(plan, phase, found);
+}
