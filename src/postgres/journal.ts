@@ -85,8 +85,8 @@ export async function runStatement<R = Record<string, unknown>>(
   const entry = { kind: 'statement', object: statement.object, statement: statement.text } as const;
   if (session.inTransaction) {
     const { result, durationMs } = await timed(() => session.execute<R>(statement.text, statement.values));
-    await writeJournal(session, scope, { ...entry, durationMs, lockWaitMs: 0, rows: result.count });
-    return { ...result, durationMs, lockWaitMs: 0 };
+    await writeJournal(session, scope, { ...entry, durationMs, rows: result.count });
+    return { ...result, durationMs, lockWaitMs: null };
   }
   const id = await writeJournal(session, scope, entry);
   const lockWatch = watch ? watchLockWaits(watch, session.pid) : null;

@@ -58,7 +58,8 @@ class Miss extends Error {
  * Runs `fn` in a transaction that holds all of `tables` and `views` in `mode`, and commits. First SHARE UPDATE EXCLUSIVE
  * on the tables (autovacuum yields to it and no client waits behind it), then, from a savepoint, everything in one LOCK
  * under `stall`. It never asks while a transaction older than `stall` holds one of them. After a miss it waits with
- * jitter until standbys have replayed it, and tries in another order. Throws Transient `locks.not-had` with the holders
+ * jitter until standbys have replayed it, and tries in another order. `fn` runs again where it deadlocks or misses a lock
+ * beyond those asked for, so it must touch nothing but the database. Throws Transient `locks.not-had` with the holders
  * when tries or time are used up.
  */
 export async function withLocks<T>(

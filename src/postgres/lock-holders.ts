@@ -41,7 +41,8 @@ const conflicting: Record<LockMode, string[]> = {
 
 /**
  * Who holds, or waits for, a lock on these relations (quoted names; partitions and children count) that stands in the
- * way of `mode`, oldest transaction first. Takes no lock; answers within milliseconds.
+ * way of `mode`, oldest transaction first. A prepared transaction keeps its virtual number until the server restarts, so
+ * it is found by its lock on its own id, not by '-1/xid'. Takes no lock; answers within milliseconds.
  */
 export async function lockHolders(
   session: Session,
@@ -60,7 +61,9 @@ export async function lockHolders(
        max(extract(epoch from pg_catalog.clock_timestamp() - coalesce(a.xact_start, p.prepared)) * 1000)::float8 as "ageMs"
      from pg_catalog.pg_locks l
      left join pg_catalog.pg_stat_activity a on a.pid = l.pid
-     left join pg_catalog.pg_prepared_xacts p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction::text
+     left join pg_catalog.pg_locks x on l.pid is null and x.pid is null and x.locktype = 'transactionid'
+       and x.virtualtransaction = l.virtualtransaction
+     left join pg_catalog.pg_prepared_xacts p on p.transaction = x.transactionid
      where l.locktype = 'relation' and l.relation in (select oid from wanted) and l.mode = any ($2::text[])
        and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
        and l.pid is distinct from pg_catalog.pg_backend_pid()

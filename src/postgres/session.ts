@@ -108,14 +108,18 @@ export class Session {
 
   /**
    * Runs `fn`; when `signal` is aborted, what this session runs is cancelled by pg_cancel_backend from a second
-   * connection, nothing more is sent, and the signal's reason is thrown once `fn` has come to its end.
+   * connection, nothing more is sent, and the signal's reason is thrown once `fn` has come to its end. Where no second
+   * connection is to be had, this one is cut.
    */
   async cancellable<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     let cancelling: Promise<void> | null = null;
     let settled = false;
     const onAbort = () => {
-      cancelling = this.cancelUntil(() => settled).catch(() => undefined);
+      cancelling = this.cancelUntil(() => settled).catch(() => {
+        // no second connection to be had: without ours the server ends the statement by itself within seconds
+        if (!settled) this.destroy();
+      });
     };
     const outer = this.aborted;
     this.aborted = signal;
@@ -134,6 +138,12 @@ export class Session {
 
   async close(): Promise<void> {
     await this.client.end().catch(() => undefined);
+  }
+
+  private destroy(): void {
+    (
+      this.client as unknown as { connection: { stream: { destroy: () => void } } }
+    ).connection.stream.destroy();
   }
 
   /** A COMMIT of a transaction in which a statement failed answers ROLLBACK, and that is no success. */

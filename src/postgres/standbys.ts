@@ -2,7 +2,9 @@ import type { Session } from './session.js';
 
 /** Where the log stands now, as a position to wait for: as inserted, since a rolled-back try is not flushed at once. */
 export async function walPosition(session: Session): Promise<string> {
-  const { lsn } = await session.one<{ lsn: string }>('select pg_catalog.pg_current_wal_insert_lsn()::text as lsn');
+  const { lsn } = await session.one<{ lsn: string }>(
+    'select pg_catalog.pg_current_wal_insert_lsn()::text as lsn',
+  );
   return lsn;
 }
 

@@ -171,6 +171,22 @@ describe('a cancelled session', () => {
     });
   });
 
+  test('is cut off where no second connection is to be had, and the server ends its statement', async () => {
+    set('cut-off', database.ownerUrl);
+    const session = await openSession('cut-off', 'cut off');
+    set('cut-off', 'postgres://moving@127.0.0.1:1/t');
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('stop')), 100);
+    await expect(
+      session.cancellable(stop.signal, () => session.query('select pg_sleep(30)')),
+    ).rejects.toThrow('stop');
+    const running = () => database.sql('select from pg_stat_activity where pid = $1', [session.pid]);
+    for (let i = 0; i < 100 && (await running()).length > 0; i += 1)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await running()).toEqual([]);
+    await session.close();
+  });
+
   test('rolls its transaction back', async () => {
     await database.sql('create table public.note (id integer)');
     await withSession(database.connection, 'test', async (session) => {

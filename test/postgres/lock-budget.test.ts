@@ -151,6 +151,33 @@ test('behind a long report no client waits: it looks before it asks, and says wh
   expect(seen.length).toBeGreaterThan(5);
 });
 
+test('who reads a partition stands in the way of its table', async () => {
+  await database.sql('create table public.parts (id integer) partition by list (id)');
+  await database.sql('create table public.part_1 partition of public.parts for values in (1)');
+  const reader = await database.app();
+  await reader.query('begin');
+  await reader.query('select * from public.part_1');
+  stops.push(() => reader.query('rollback'));
+  await wait(200);
+  const work = withLocks(
+    session,
+    request({ tables: ['public.parts'], budget: { quietWait: 200, stall: 150, tries: 30, within: 600 } }),
+    async () => undefined,
+  );
+  await expect(work).rejects.toMatchObject({ message: expect.stringContaining('in 0 tries') });
+});
+
+test('work that runs into a deadlock under the locks is rolled back and done again', async () => {
+  let runs = 0;
+  const had = await withLocks(session, request(), async () => {
+    runs += 1;
+    await session.execute('create table public.made_once (id integer)');
+    if (runs === 1)
+      await session.query(`do $$ begin raise exception 'as if' using errcode = '40P01'; end $$`);
+  });
+  expect([runs, had.tries]).toEqual([2, 2]);
+});
+
 test('as soon as the report ends, the locks are had', async () => {
   const reporting = await report();
   setTimeout(() => reporting.query('commit'), 1_000);
