@@ -1,5 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { PhaseOutcome } from '../activities/contract.js';
+import { closeGate } from './gate.js';
 import { insist } from './insist.js';
 import { park } from './park.js';
 import type { RollBack, Run } from './run.js';
@@ -23,6 +24,7 @@ export async function rollBack(
       );
     run.pausedBy = null;
     run.failure = null;
+    if (run.keptOpen) closeGate(run, run.keptOpen, 'rolled-back');
     run.window = null;
     run.enter('rolling-back');
     await run.journalled();

@@ -29,7 +29,8 @@ export async function waitAtGate(
   try {
     end = await stoppable(() => untilDecided(run, checkpoint, recheck));
   } finally {
-    if (end === null || !end.approved || !keepOpen) closeGate(run, gate);
+    if (end?.approved && keepOpen) run.keptOpen = gate;
+    else closeGate(run, gate);
   }
   run.enter('running', checkpoint.checkpoint);
   return end;
@@ -37,6 +38,7 @@ export async function waitAtGate(
 
 /** Closes an opening in the journal; no decision counts there any more. */
 export function closeGate(run: Run, { checkpoint, opening }: Gate, outcome: string | null = null): void {
+  if (run.keptOpen?.opening === opening) run.keptOpen = null;
   if (run.gate?.opening === opening && run.gate.state === 'open')
     run.gate = { ...run.gate, state: 'cancelled' };
   const how = outcome ?? run.gate?.state ?? 'cancelled';

@@ -6,6 +6,7 @@ import {
   ChildWorkflowFailure,
   getExternalWorkflowHandle,
   ParentClosePolicy,
+  sleep,
   startChild,
   TerminatedFailure,
   workflowInfo,
@@ -77,7 +78,7 @@ async function phaseResult(
     const finished = await awaitElsewhere(migration, phase.phase, phase.owner ?? workflowId);
     if (finished !== 'again') return finished;
   }
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     migration.opens(phase.phase, workflowId);
     try {
       const child = await startChild<typeof runPhase>('runPhase', {
@@ -97,6 +98,8 @@ async function phaseResult(
     // a child of an earlier run of this migration, or of this one before a reset
     const finished = await awaitElsewhere(migration, phase.phase, workflowId);
     if (finished !== 'again') return finished;
+    // it is open but the journal does not know it yet, or no longer: not in a tight loop
+    await sleep(Math.min(60_000, 1000 * 2 ** tries), { summary: `asks again where ${phase.phase} is` });
   }
 }
 

@@ -36,6 +36,8 @@ export class Run {
   state: State = 'running';
   step: string | null = null;
   gate: Gate | null = null;
+  /** approved, and open in the journal until the step that it allows has committed */
+  keptOpen: Gate | null = null;
   /** the last validation that this opening saw */
   gateValidation: (ValidationResult & { at: string }) | null = null;
   parking: Parking | null = null;

@@ -214,6 +214,7 @@ test('the cutover waits for its window, and begins only while enough of it is le
     expect(on.world.log).not.toContain('swapKeys 1');
     await handle.cancel();
     expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+    expect(on.world.closed).toEqual([{ gate: 'before-swap', opening: 1, outcome: 'rolled-back' }]);
   });
 });
 

@@ -154,6 +154,49 @@ test('a reset of the parent finds its phase running, waits for it and goes on', 
     expect(on.world.count('openPhase leaf')).toBe(1);
   }));
 
+test('a reset of a finished migration runs no finished phase again', () =>
+  harness.with(world('leaf'), async (on) => {
+    const parent = await on.migration();
+    const leaf = await openChild(on, parent, 'leaf');
+    await approve(leaf, 'after-swap');
+    await parent.result();
+    await harness.cli(
+      'workflow',
+      'reset',
+      '--workflow-id',
+      parent.workflowId,
+      '--type',
+      'FirstWorkflowTask',
+      '--reason',
+      'test',
+    );
+    const again = on.client.workflow.getHandle(parent.workflowId);
+    expect(await again.result()).toMatchObject({ outcome: 'done' });
+    expect(on.world.count('openPhase leaf')).toBe(1);
+  }));
+
+test('a phase that is open but not in the journal yet is asked for again, not started twice', () =>
+  harness.with(world('leaf'), async (on) => {
+    const answers = ['new', 'new', 'done'] as const;
+    let asked = 0;
+    on.world.awaitedPhase = async () => answers[asked++] ?? 'done';
+    const parent = await on.migration();
+    await gate(await openChild(on, parent, 'leaf'), 'after-swap');
+    await harness.cli(
+      'workflow',
+      'reset',
+      '--workflow-id',
+      parent.workflowId,
+      '--type',
+      'FirstWorkflowTask',
+      '--reason',
+      'test',
+    );
+    const again = on.client.workflow.getHandle(parent.workflowId);
+    expect(await again.result()).toMatchObject({ outcome: 'done' });
+    expect(on.world.count('openPhase leaf')).toBe(1);
+  }));
+
 test('a cancel of a parent that only waits for its phase rolls that phase back, too', () =>
   harness.with(world('leaf', 'users'), async (on) => {
     const parent = await on.migration();
