@@ -67,22 +67,3 @@ export async function longestLock(session: Session, phase: string | null): Promi
   );
   return longest;
 }
-
-/** Failures that PostgreSQL caused in a step since it last made progress: an activity gives up by their number. */
-export async function failuresWithoutProgress(
-  session: Session,
-  phase: string,
-  step: string,
-  object: string | null = null,
-): Promise<number> {
-  const { failures } = await session.one<{ failures: number }>(
-    `select count(*)::integer as failures from rekey.journal
-     where phase = $1 and step = $2 and kind = 'failure' and ($3::text is null or object = $3)
-       and id > coalesce((
-         select max(id) from rekey.journal
-         where phase = $1 and step = $2 and ($3::text is null or object = $3)
-           and (kind in ('locks', 'step', 'note') or kind = 'statement' and duration_ms is not null)), 0)`,
-    [phase, step, object],
-  );
-  return failures;
-}

@@ -1,12 +1,7 @@
 import { createRekeySchema } from '../../src/postgres/bootstrap.js';
 import { openSession } from '../../src/postgres/connect.js';
 import { journalFailure, runStatement, writeJournal } from '../../src/postgres/journal.js';
-import {
-  failuresWithoutProgress,
-  lastStep,
-  longestLock,
-  readJournal,
-} from '../../src/postgres/journal-reader.js';
+import { lastStep, longestLock, readJournal } from '../../src/postgres/journal-reader.js';
 import type { Session } from '../../src/postgres/session.js';
 import { type ConnectedDatabase, connectedDatabase } from './database.js';
 
@@ -90,14 +85,6 @@ test("a failure is journalled with PostgreSQL's words, over another connection w
   });
   await journalFailure(dying, scope, error);
   await dying.close();
-});
-
-test('failures count only since the last progress of their step', async () => {
-  const mine = { phase: 'users', step: 'map' };
-  for (const kind of ['failure', 'failure', 'note', 'failure'] as const)
-    await writeJournal(session, mine, { kind });
-  expect(await failuresWithoutProgress(session, 'users', 'map')).toBe(1);
-  expect(await failuresWithoutProgress(session, 'users', 'swapKeys')).toBe(0);
 });
 
 test('the journal knows the last step and the longest lock of a phase', async () => {
