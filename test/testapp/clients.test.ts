@@ -135,7 +135,9 @@ describe.each(testVersions().slice(0, 1))('Live clients on PostgreSQL %i', (vers
       create trigger fill_pair before insert on workflow_phases for each row execute function fill_pair();
       commit`);
     expect(cycles.length).toBeGreaterThan(4);
+    await live!.setPairWrites('one');
     await sleep(2500);
+    await live!.setPairWrites('both');
     await lockAll(superuser);
     await superuser.query(`
       drop trigger fill_pair on workflow_phases;

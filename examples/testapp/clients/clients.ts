@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies } from './latency.js';
 import { Ledger } from './ledger.js';
-import type { Operation, Surroundings } from './operations/model.js';
+import type { ClientSettings, Operation, Surroundings } from './operations/model.js';
 import { peopleOperations } from './operations/people.js';
 import { recordsOperations } from './operations/records.js';
 import { workflowOperations } from './operations/workflow.js';
@@ -18,6 +18,8 @@ export interface ClientOptions {
   rate: number;
   connections: number;
   seed: number;
+  /** `both` unless given: see ClientSettings */
+  pairWrites?: ClientSettings['pairWrites'];
 }
 
 export interface Failure {
@@ -56,6 +58,8 @@ export interface LiveClients {
   /** What was acknowledged so far, for checkAcknowledged; complete once stop() has answered. */
   ledger: Ledger;
   stats(): ClientReport;
+  /** Holds from the next operation on. With `both`, all that was under way the other way is done when this answers. */
+  setPairWrites(way: ClientSettings['pairWrites']): Promise<void>;
   /** Lets operations under way end, closes the connections. */
   stop(): Promise<ClientReport>;
 }
@@ -87,6 +91,7 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
   const failures: Failure[] = [];
   const byOperation: Record<string, number> = {};
   const counts = { done: 0, retried: 0, failed: 0 };
+  const settings: ClientSettings = { pairWrites: options.pairWrites ?? 'both' };
   let stopping = false;
 
   const workers = await Promise.all(
@@ -98,8 +103,9 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
         own: { ...emptyPools(), comments: [], leavers: [], assigned: [], notes: [] },
         found: await look(app),
         client,
+        settings,
       };
-      return { app, tenant, around };
+      return { app, tenant, around, busy: Promise.resolve() };
     }),
   );
 
@@ -171,7 +177,8 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
       const wait = due - (performance.now() - began);
       if (wait > 0) await sleep(wait);
       if (stopping) break;
-      await perform(index, worker, due);
+      worker.busy = perform(index, worker, due);
+      await worker.busy;
     }
     await Promise.all([worker.app.close(), worker.tenant?.close()]);
   });
@@ -197,6 +204,10 @@ export async function startClients(options: ClientOptions): Promise<LiveClients>
   return {
     ledger,
     stats,
+    setPairWrites: async (way) => {
+      settings.pairWrites = way;
+      await Promise.all(workers.map((worker) => worker.busy));
+    },
     stop: async () => {
       stopping = true;
       await Promise.all(loops);

@@ -1,12 +1,23 @@
 import type { PairRow, Row, RowPools } from '../rows.js';
 import { type Attempt, type Text, WrongAnswer } from '../session.js';
 
+/** What all clients of a run do alike; may change while they run. */
+export interface ClientSettings {
+  /**
+   * How children of cycle_reports name their parent while there are two ways. `one`: now by the pair, now by
+   * cycle_report_id, and Rekey's trigger fills in the other. `both`: what an application must do before cleanup, which
+   * takes that trigger away.
+   */
+  pairWrites: 'one' | 'both';
+}
+
 /** What one client owns (only it writes these rows) and what it found when it started (it only refers to those). */
 export interface Surroundings {
   own: RowPools & { comments: Row[]; leavers: Leaver[]; assigned: string[]; notes: Row[] };
   found: RowPools;
   /** this client's number */
   client: number;
+  settings: ClientSettings;
 }
 
 interface Leaver {
@@ -69,23 +80,25 @@ export function pair(attempt: Attempt, around: Surroundings): PairRow {
   return list[Math.floor(attempt.random() * list.length)] as PairRow;
 }
 
-/** How a child names its cycle's report today: by the pair, by the new key, or now one, now the other. */
+/** How a child names its cycle's report today: by the pair, by the new key, or by both. */
 export async function pairColumns(
   attempt: Attempt,
+  around: Surroundings,
   table: string,
   to: PairRow,
 ): Promise<Record<string, Text>> {
   const cycle = await attempt.key(to.cycle);
   const report = await attempt.key(to.report);
+  const pair = { cycle_id: cycle, report_id: report };
   const way = attempt.session.shape.surrogate(table);
-  if (way === 'no' || (way === 'may' && attempt.random() < 0.5))
-    return { cycle_id: cycle, report_id: report };
+  const both = around.settings.pairWrites === 'both';
+  if (way === 'no' || (way === 'may' && !both && attempt.random() < 0.5)) return pair;
   const found = await attempt.one(
     `cycle_reports ${to.reference}`,
     'select id::text as id from cycle_reports where cycle_id = $1 and report_id = $2',
     [cycle, report],
   );
-  return { cycle_report_id: found.id as string };
+  return { ...(way === 'may' && both ? pair : {}), cycle_report_id: found.id as string };
 }
 
 export function expectText(what: string, found: Text | undefined, expected: Text): void {

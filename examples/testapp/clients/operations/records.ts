@@ -28,7 +28,7 @@ export const recordsOperations: Operation[] = [
       };
       const severity = maybe(attempt, 0.5, () => any(attempt, around.found.severities));
       if (severity) references.severity_id = severity;
-      const columns = of ? await pairColumns(attempt, 'observations', of) : {};
+      const columns = of ? await pairColumns(attempt, around, 'observations', of) : {};
       const made = await createRow(
         attempt,
         'observations',

@@ -114,7 +114,7 @@ export const workflowOperations: Operation[] = [
     weight: 5,
     run: async (attempt, around) => {
       const of = pair(attempt, around);
-      const columns = await pairColumns(attempt, 'workflow_phases', of);
+      const columns = await pairColumns(attempt, around, 'workflow_phases', of);
       const made = await createRow(
         attempt,
         'workflow_phases',
