@@ -29,32 +29,39 @@ export interface DatabaseNow {
 
 /** The catalog as it is, and what schema rekey says of earlier phases. Locks: ACCESS SHARE on catalogs and rekey's tables. */
 export function readDatabase(connection: string, options: { catalogs?: boolean } = {}): Promise<DatabaseNow> {
-  return onDatabase(connection, async (session) => {
-    const catalog = await readCatalog((text, values) => session.query(text, values), allKinds);
-    if ((await rekeySchemaVersionOf(session)) === null) return { catalog, legacyColumns: [], phases: [] };
-    const legacyColumns = (await readMembers(session)).flatMap((m) =>
-      m.state === 'cut-over' && m.legacy !== null ? [{ table: m.tableName, column: m.legacy }] : [],
-    );
-    const phases: StoredPhase[] = [];
-    for (const { phase, planHash, state, cutOver, catalogDocument } of await readPhases(session)) {
-      const stored = options.catalogs && catalogDocument !== null;
-      const text = stored ? await readDocument(session, catalogDocument) : null;
-      phases.push({
-        phase,
-        planHash,
-        state,
-        cutOver,
-        catalog: text === null ? null : (JSON.parse(text) as Catalog),
-      });
-    }
-    return { catalog, legacyColumns, phases };
-  });
+  return onDatabase(connection, (session) => readNow(session, options));
 }
 
-/** A read-only session for one command. The name of a connection, never a URL: arguments can be read by everybody. */
-export function onDatabase<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
+export async function readNow(session: Session, options: { catalogs?: boolean } = {}): Promise<DatabaseNow> {
+  const catalog = await readCatalog((text, values) => session.query(text, values), allKinds);
+  if ((await rekeySchemaVersionOf(session)) === null) return { catalog, legacyColumns: [], phases: [] };
+  const legacyColumns = (await readMembers(session)).flatMap((m) =>
+    m.state === 'cut-over' && m.legacy !== null ? [{ table: m.tableName, column: m.legacy }] : [],
+  );
+  const phases: StoredPhase[] = [];
+  for (const { phase, planHash, state, cutOver, catalogDocument } of await readPhases(session)) {
+    const stored = options.catalogs && catalogDocument !== null;
+    const text = stored ? await readDocument(session, catalogDocument) : null;
+    phases.push({
+      phase,
+      planHash,
+      state,
+      cutOver,
+      catalog: text === null ? null : (JSON.parse(text) as Catalog),
+    });
+  }
+  return { catalog, legacyColumns, phases };
+}
+
+/** A session for one command that looks and changes nothing, without a transaction around it all. */
+export function withDatabase<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
   refuseUrl(connection);
-  return withSession(connection, 'cli', (session) =>
+  return withSession(connection, 'cli', fn);
+}
+
+/** The same in one read-only transaction: one snapshot. The name of a connection, never a URL: arguments can be read by everybody. */
+export function onDatabase<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
+  return withDatabase(connection, (session) =>
     session.transaction(() => fn(session), 'isolation level repeatable read read only'),
   );
 }

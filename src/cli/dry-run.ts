@@ -4,7 +4,7 @@ import { type DryRunPhase, type DryRunStep, dryRun } from '../report/dry-run.js'
 import { seePhases } from '../report/phase-views.js';
 import { readDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
-import { plural } from './layout.js';
+import { columns, plural } from './layout.js';
 import { print } from './output.js';
 import { findPlan } from './plan-file.js';
 
@@ -39,6 +39,13 @@ export function addDryRun(program: Command, done: (code: ExitCode) => void): voi
     );
 }
 
+const preface = [
+  "-- What a run executes on the application's tables, in its order and to the letter. Nothing was changed.",
+  '-- A comment names the object and the lock. "access exclusive" and "share row exclusive" are taken by a LOCK first,',
+  '-- under the budget of the plan; what the catalog shows to be done is left out. Not listed: what Rekey writes down in',
+  '-- its own schema meanwhile, what it reads to check and validate, backups and hooks.',
+];
+
 const basisText = {
   stored: 'This phase has begun: its statements come from the catalog that its preflight stored.',
   now: 'From the catalog as it is now.',
@@ -47,15 +54,21 @@ const basisText = {
 
 /** An SQL file to read: what is no statement is a comment. */
 export function dryRunText(phases: DryRunPhase[]): string {
-  return phases.map(phaseText).join('\n');
+  const rows = phases.map((p) => [
+    '--',
+    p.phase,
+    p.kind,
+    plural(count(p.steps), 'statement'),
+    p.rollback.length ? `${count(p.rollback)} for the way back` : '',
+  ]);
+  return [...preface, '--', columns(rows, [3], 0), '', phases.map(phaseText).join('\n')].join('\n');
 }
 
 function phaseText(phase: DryRunPhase): string {
-  const count = phase.steps.reduce((n, s) => n + s.statements.length, 0);
   const bar = '='.repeat(78);
   const head = [
     `-- ${bar}`,
-    `-- phase ${phase.phase} (${phase.kind}), ${plural(count, 'statement')}`,
+    `-- phase ${phase.phase} (${phase.kind}), ${plural(count(phase.steps), 'statement')}`,
     ...(phase.basis ? [`-- ${basisText[phase.basis]}`] : []),
     ...phase.hazards.map((h) => `-- HAZARD (${h.rank}) ${h.on}: ${h.message}`),
     `-- ${bar}`,
@@ -71,7 +84,7 @@ function stepText(phase: string, { step, notes, statements }: DryRunStep): strin
   const lines: string[] = [];
   let before = '';
   for (const { text, object, lock } of statements) {
-    const comment = `-- ${object} | ${lock}`;
+    const comment = `-- ${oneLine(object)}${lock === null ? '' : ` | ${oneLine(lock)}`}`;
     if (comment !== before) lines.push(comment);
     before = comment;
     lines.push(`${text};`);
@@ -79,3 +92,8 @@ function stepText(phase: string, { step, notes, statements }: DryRunStep): strin
   if (statements.length === 0) lines.push('-- no statement');
   return [...head, ...(isCutover ? ['begin;', ...lines, 'commit;'] : lines), ''].join('\n');
 }
+
+const count = (steps: DryRunStep[]) => steps.reduce((n, s) => n + s.statements.length, 0);
+
+/** A name may have a line break in it, and a comment ends with its line. */
+const oneLine = (text: string) => text.replaceAll(/[\r\n]+/g, ' ');

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { Hazard } from '../errors.js';
 import { formatColumn } from '../plan/names.js';
 import {
   type InspectedDomain,
@@ -9,7 +8,8 @@ import {
 } from '../report/inspection.js';
 import { readDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
-import { bytes, columns, heading, number, plural, wrap } from './layout.js';
+import { hazardsText } from './hazards-text.js';
+import { bytes, columns, heading, number, plural } from './layout.js';
 import { print } from './output.js';
 
 export function addInspect(program: Command, done: (code: ExitCode) => void): void {
@@ -41,7 +41,7 @@ export function inspectionText(found: Inspection): string {
     ...count(references, 'reference to them', 'references to them', 'move along'),
     ...count(found.follow.length, 'key made of references', 'keys made of references', 'move along'),
     ...count(found.composite.length, 'composite key', 'composite keys', 'one part moves, one stays'),
-    ...count(found.natural.length, 'other key', 'other keys', 'stay as they are'),
+    ...count(found.natural.length, 'other key', 'other keys', 'left alone'),
     ...count(
       found.keyless.length,
       'table without a key',
@@ -108,19 +108,3 @@ const keysText = (keys: InspectedKey[]) => columns(keys.map((key) => [keyText(ke
 
 const keyText = ({ table, columns: cols }: InspectedKey) =>
   `${table} (${cols.map((c) => `${c.column} ${c.type}`).join(', ')})`;
-
-/** Those that stop first; objects with the same remedy share it. */
-export function hazardsText(hazards: Hazard[]): string {
-  const ranks: Hazard['rank'][] = ['stop', 'accept', 'note'];
-  return ranks
-    .flatMap((rank) => hazards.filter((h) => h.rank === rank))
-    .map((h) =>
-      [
-        `  ${h.rank.padEnd(7)}${h.on}${h.count === undefined ? '' : `: ${number(h.count)}`}`,
-        wrap('', h.message, 2),
-        wrap('', `-> ${h.remedy}`, 2),
-        wrap('', `[${h.hazard}]`, 2),
-      ].join('\n'),
-    )
-    .join('\n\n');
-}

@@ -1,18 +1,22 @@
 import type { Command } from 'commander';
+import { type Judged, judge } from '../checks/acceptance.js';
+import { findHazards } from '../checks/preflight.js';
 import { type Hazard, RekeyError } from '../errors.js';
 import { checkPlanAgainst } from '../plan/check-catalog.js';
 import { integerKeysInNoPhase } from '../plan/domains.js';
 import type { FoundPlan } from '../plan/find.js';
-import type { Acceptance } from '../plan/model.js';
+import type { Phase, Plan } from '../plan/model.js';
 import { formatColumn } from '../plan/names.js';
+import { notCarriedOver } from '../plan/not-carried-over.js';
 import { PlanErrors } from '../plan/problems.js';
+import type { Session } from '../postgres/session.js';
 import { once } from '../report/inspection.js';
-import { seePhases } from '../report/phase-views.js';
+import { seePhase, seePhases } from '../report/phase-views.js';
 import { keyFactsOf } from '../substitution/key-facts.js';
-import { type DatabaseNow, readDatabase } from './database.js';
+import { type DatabaseNow, readNow, withDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { problemText } from './failure.js';
-import { hazardsText } from './inspect.js';
+import { hazardsText } from './hazards-text.js';
 import { columns, heading, plural } from './layout.js';
 import { print } from './output.js';
 import { findPlan } from './plan-file.js';
@@ -48,67 +52,68 @@ async function check(name: string, connection: string | undefined): Promise<Plan
   } catch (error) {
     // a plan that is not there is a wrong argument, one with mistakes is what this command is for
     if (!(error instanceof PlanErrors)) throw error;
-    return {
-      plan: name,
-      file: name,
-      database: null,
-      problems: problemsOf(error),
-      hazards: [],
-      inNoPhase: [],
-    };
+    return { ...empty(name, name), problems: problemsOf(error) };
   }
-  const now = connection === undefined ? null : await readDatabase(connection, { catalogs: true });
-  return checkPlanOn(found, now);
+  if (connection === undefined) return checkPlanAlone(found);
+  return withDatabase(connection, (session) => checkPlanOn(found, session));
 }
 
-/** Pure: what is wrong with a plan that loads, on this database. */
-export function checkPlanOn({ plan, file, locate }: FoundPlan, now: DatabaseNow | null): PlanCheckResult {
-  const result: PlanCheckResult = {
-    plan: plan.plan,
-    file,
-    database: null,
-    problems: [],
-    hazards: [],
-    inNoPhase: [],
-  };
-  if (now === null) return result;
-  const begun = new Set(now.phases.filter((p) => p.state !== 'rolled-back').map((p) => p.phase));
-  const toCome = plan.phases.map((p) => p.phase).filter((phase) => !begun.has(phase));
-  const facts = keyFactsOf(now.catalog, now.legacyColumns);
-  const errors = checkPlanAgainst(plan, facts, { locate, phases: toCome });
-  const isBegun = (phase: string) => begun.has(phase);
-  const moved = new Set(
-    now.phases.flatMap((p) =>
-      isBegun(p.phase) ? seenTables(plan.phases.find((q) => q.phase === p.phase)) : [],
-    ),
+function empty(plan: string, file: string): PlanCheckResult {
+  return { plan, file, database: null, problems: [], hazards: [], inNoPhase: [] };
+}
+
+/** Pure: the words that no step carries out yet. */
+export function checkPlanAlone({ plan, file }: FoundPlan): PlanCheckResult {
+  const hazards = plan.phases.flatMap((phase) =>
+    judged(phase.phase, judge({ ...plan, accept: [] }, phase, notCarriedOver(plan, phase))),
   );
-  return {
-    ...result,
+  return { ...empty(plan.plan, file), hazards };
+}
+
+/**
+ * On a database: of each phase that has not begun, what stands in its way as things are now. Statements are looked at on
+ * the catalog that earlier phases will leave, data and privileges as they are. Changes nothing; locks: ACCESS SHARE.
+ */
+async function checkPlanOn({ plan, file, locate }: FoundPlan, session: Session): Promise<PlanCheckResult> {
+  const now = await readNow(session, { catalogs: true });
+  const begun = now.phases.filter((p) => p.state !== 'rolled-back').map((p) => p.phase);
+  const toCome = plan.phases.filter((p) => !begun.includes(p.phase));
+  const facts = keyFactsOf(now.catalog, now.legacyColumns);
+  const errors = checkPlanAgainst(plan, facts, { locate, phases: toCome.map((p) => p.phase) });
+  const moved = plan.phases.flatMap((p) =>
+    begun.includes(p.phase) && p.kind === 'tables' ? p.tables.map((t) => t.table) : [],
+  );
+  const result = {
+    ...empty(plan.plan, file),
     database: now.catalog.database,
-    problems: errors ? problemsOf(errors) : [],
-    // hazards of a plan that names what is not there would only repeat that
-    hazards: errors
-      ? []
-      : seePhases(plan, now, now.phases).flatMap(({ phase, statements }) =>
-          isBegun(phase.phase)
-            ? []
-            : once(statements.hazards).map((hazard) => ({
-                ...hazard,
-                phase: phase.phase,
-                acceptedBecause: accepted(plan.accept, hazard),
-              })),
-        ),
-    inNoPhase: integerKeysInNoPhase(plan, facts).filter((key) => !moved.has(key.table)),
+    inNoPhase: integerKeysInNoPhase(plan, facts).filter((key) => !moved.includes(key.table)),
   };
+  // hazards of a plan that names what is not there would only repeat that
+  if (errors) return { ...result, problems: problemsOf(errors) };
+  const foretold = seePhases(plan, now, now.phases);
+  const hazards: PlanCheckResult['hazards'] = [];
+  for (const phase of toCome) {
+    const statements = foretold.find((s) => s.phase.phase === phase.phase)?.statements;
+    const found = [...(statements?.hazards ?? []), ...(await hazardsNow(plan, phase, now, session))];
+    hazards.push(...judged(phase.phase, judge(plan, phase, once(found))));
+  }
+  return { ...result, hazards };
 }
 
-function seenTables(phase: FoundPlan['plan']['phases'][number] | undefined): string[] {
-  return phase?.kind === 'tables' ? phase.tables.map((t) => t.table) : [];
+async function hazardsNow(plan: Plan, phase: Phase, now: DatabaseNow, session: Session): Promise<Hazard[]> {
+  if (phase.kind !== 'tables') return notCarriedOver(plan, phase);
+  const { view, statements } = seePhase(plan, phase, now);
+  const found = await findHazards({ plan, phase, view, statements, database: session, freeDisk: null });
+  // shown once for the whole plan
+  return found.filter((h) => h.hazard !== 'key-in-no-phase');
 }
 
-function accepted(accept: Acceptance[], hazard: Hazard): string | null {
-  if (hazard.rank !== 'accept') return null;
-  return accept.find((a) => a.hazard === hazard.hazard && a.on === hazard.on)?.because ?? null;
+function judged(phase: string, { unhandled, accepted, notes }: Judged): PlanCheckResult['hazards'] {
+  return [
+    ...unhandled.map((h) => ({ ...h, phase, acceptedBecause: null })),
+    ...accepted.map(({ because, ...h }) => ({ ...h, phase, acceptedBecause: because })),
+    ...notes.map((h) => ({ ...h, phase, acceptedBecause: null })),
+  ];
 }
 
 function problemsOf(error: PlanErrors): PlanCheckResult['problems'] {
@@ -122,31 +127,42 @@ export function isFine({ problems, hazards }: PlanCheckResult): boolean {
 }
 
 export function planCheckText(result: PlanCheckResult): string {
-  const { problems, hazards, inNoPhase, database } = result;
-  const open = hazards.filter((h) => h.acceptedBecause === null);
-  const against =
-    database === null
-      ? 'by itself; --connection NAME checks it against a database'
-      : `against the database ${database}`;
+  const { problems, hazards, inNoPhase } = result;
+  const open = hazards.filter((h) => h.rank !== 'note' && h.acceptedBecause === null);
+  const lifted = hazards.filter((h) => h.acceptedBecause !== null);
+  const notes = hazards.filter((h) => h.rank === 'note');
+  const count = (n: number, one: string, many?: string) => (n === 0 ? [] : [plural(n, one, many)]);
   const counts = [
     plural(problems.length, 'problem'),
-    ...(database === null ? [] : [plural(open.length, 'hazard')]),
-    ...(inNoPhase.length
-      ? [plural(inNoPhase.length, 'integer key in no phase', 'integer keys in no phase')]
-      : []),
+    ...(problems.length > 0 ? [] : [plural(open.length, 'hazard')]),
+    ...count(lifted.length, 'accepted', 'accepted'),
+    ...count(notes.length, 'note'),
+    ...count(inNoPhase.length, 'integer key in no phase', 'integer keys in no phase'),
   ];
-  const parts = [`plan ${result.plan}: ${counts.join(', ')}\n  checked ${against}`];
-  if (problems.length) parts.push(`${heading('Problems')}\n${problems.map(problemText).join('\n\n')}`);
+  const parts = [`plan ${result.plan}: ${counts.join(', ')}\n  ${checkedText(result)}`];
+  const add = (title: string, text: string) => parts.push(`${heading(title)}\n${text}`);
+  if (problems.length) add('Problems', problems.map(problemText).join('\n\n'));
   for (const phase of new Set(open.map((h) => h.phase)))
-    parts.push(`${heading(`Hazards of ${phase}`)}\n${hazardsText(open.filter((h) => h.phase === phase))}`);
-  const lifted = hazards.filter((h) => h.acceptedBecause !== null);
+    add(
+      `Hazards of ${phase}: it does not start with them`,
+      hazardsText(open.filter((h) => h.phase === phase)),
+    );
   if (lifted.length)
-    parts.push(
-      `${heading('Accepted by the plan')}\n${columns(lifted.map((h) => [h.hazard, h.on, `because ${h.acceptedBecause}`]))}`,
-    );
+    add('Accepted by the plan', columns(lifted.map((h) => [h.hazard, h.on, `because ${h.acceptedBecause}`])));
   if (inNoPhase.length)
-    parts.push(
-      `${heading('Integer keys in no phase: they stay integers')}\n${columns(inNoPhase.map((k) => [formatColumn(k), k.type]))}`,
+    add(
+      'Integer keys in no phase: they stay integers',
+      columns(inNoPhase.map((k) => [formatColumn(k), k.type])),
     );
+  if (notes.length) add('Notes: good to know, nothing has to be done', hazardsText(notes));
   return `${parts.join('\n\n')}\n`;
+}
+
+function checkedText({ database, problems }: PlanCheckResult): string {
+  if (database === null)
+    return problems.length > 0
+      ? 'checked by itself only: against a database once it loads'
+      : 'checked by itself; --connection NAME checks it against a database';
+  const more = problems.length > 0 ? '; hazards are looked for once these are solved' : '';
+  return `checked against the database ${database}${more}`;
 }

@@ -134,6 +134,9 @@ async function phaseNow(
   const findings = await first<{ count: number }>(
     'select count(*)::float8 as count from rekey.finding where phase = $1',
   );
+  const dropped = await first<{ yes: boolean }>(
+    `select exists (select from rekey.journal where phase = $1 and step = 'dropLegacy' and kind = 'statement') as yes`,
+  );
   return {
     row,
     planned: plan?.phases.find((p) => p.phase === phase) ?? null,
@@ -157,6 +160,7 @@ async function phaseNow(
       row,
       rows,
       members.map((m) => m.state),
+      dropped?.yes ?? false,
     ),
     metrics: await metricsOf(session, phase),
     findings: findings?.count ?? 0,

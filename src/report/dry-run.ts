@@ -1,9 +1,12 @@
 import type { SwapStatement, Work } from '../catalog/kind.js';
-import { quoteIdent } from '../catalog/quote.js';
 import type { Hazard } from '../errors.js';
+import { allKinds } from '../kinds/all.js';
 import type { LockSettings, Phase, Plan } from '../plan/model.js';
 import { rekeySchemaStatements } from '../postgres/rekey-schema.js';
+import { dropLegacyWork, tablesOf } from '../substitution/cleanup.js';
 import { batchSql, leftOverSql } from '../substitution/map.js';
+import { catalogAfter } from '../substitution/predict.js';
+import { dropRedundantWork } from '../substitution/redundant.js';
 import { serverFunctions } from '../substitution/server-functions.js';
 import type { SeenPhase } from './phase-views.js';
 
@@ -29,7 +32,8 @@ export interface DryRunStatement {
   text: string;
   object: string;
   /** the strongest lock that it takes on a live table, and how it is had */
-  lock: string;
+  /** null: under the locks that the transaction holds already */
+  lock: string | null;
 }
 
 /** Every statement of every phase in the order of a run. Pure. */
@@ -67,7 +71,7 @@ function foundation(): DryRunStep[] {
   return [
     step(
       'createFoundation',
-      ['In one transaction; running it again changes nothing.'],
+      ['In one transaction, when the phase is opened; running it again changes nothing.'],
       rekeySchemaStatements(serverFunctions).map((text) => plain(text, 'schema rekey')),
     ),
   ];
@@ -102,9 +106,23 @@ function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
 
 function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
   const { statements } = found;
+  const online = statements.sweeps.flatMap(({ table, sweep, count }) => [
+    { text: sweep, object: `holes of ${table}`, lock: 'row locks on rows with a hole' },
+    { text: count, object: `holes of ${table}`, lock: 'access share' },
+  ]);
+  const underLocks = [
+    ...statements.sweeps.map(({ table, sweep }) => ({ text: sweep, object: `holes of ${table}` })),
+    { text: 'set constraints all immediate', object: 'deferred triggers of the sweep' },
+  ];
   return [
-    step('swapKeysBack, online before it', [], statements.beforeSwapBack.map(work)),
-    cutover('swapKeysBack', found, statements.swapBack, locks),
+    step(
+      'swapKeysBack, online before it',
+      [
+        'A hole is a legacy reference that could not be filled when its row was written. Too many of them park the step.',
+      ],
+      [...statements.beforeSwapBack.map(work), ...online],
+    ),
+    cutover('swapKeysBack', found, [...underLocks, ...statements.swapBack], locks),
     step('swapKeysBack, online after it', [], statements.afterSwapBack.map(work)),
     step('dropTwins', [], statements.buildTwins.down.map(work)),
     step(
@@ -118,7 +136,12 @@ function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
   ];
 }
 
-function cutover(name: string, found: SeenPhase, swap: SwapStatement[], locks: LockSettings): DryRunStep {
+function cutover(
+  name: string,
+  found: SeenPhase,
+  swap: Pick<SwapStatement, 'text' | 'object'>[],
+  locks: LockSettings,
+): DryRunStep {
   const tables = found.statements.lockTables.map((t) => found.view.sqlTable(t)).join(', ');
   return step(
     name,
@@ -138,43 +161,45 @@ function cutover(name: string, found: SeenPhase, swap: SwapStatement[], locks: L
         object: 'all tables',
         lock: `statement_timeout ${locks.stall} ms`,
       },
-      ...swap.map(({ text, object }) => ({ text, object, lock: 'under the locks' })),
+      ...swap.map(({ text, object }) => ({ text, object, lock: null })),
     ],
   );
 }
 
+/** From its first drop on there is no way back. */
 function cleanup(phase: Extract<Phase, { kind: 'cleanup' }>, seen: SeenPhase[]): DryRunStep[] {
-  return [
+  const last = seen.at(-1);
+  const redundant = last ? dropRedundantWork(phase.redundant, catalogAfter(last.view, allKinds)) : [];
+  const tables = tablesOf(seen.map((s) => s.view));
+  const steps = [
     step(
       'dropLegacy',
-      ['Legacy indexes and statistics, phase by phase, the newest first.'],
-      [...seen].reverse().flatMap((s) => s.statements.dropLegacy.map(work)),
-    ),
-    step(
-      'dropLegacy, legacy columns',
-      ['Top-up of the mapping, default, and sync triggers come before; this is what goes.'],
-      [...seen].reverse().flatMap(({ view }) =>
-        view.substitution.tables.flatMap((table) => {
-          const names = view.substitution.members.filter((m) => m.table === table && m.legacy !== null);
-          if (names.length === 0) return [];
-          const drops = names.map((m) => `drop column if exists ${quoteIdent(m.legacy as string)}`);
-          return [
-            {
-              text: `alter table ${view.sqlTable(table)} ${drops.join(', ')}`,
-              object: table,
-              lock: 'access exclusive',
-            },
-          ];
-        }),
-      ),
+      ['No way back from the first statement on. A table at a time; catalog changes only.'],
+      [...dropLegacyWork(seen), ...redundant].map(work),
     ),
     step(
       'buildIndexes',
+      ["Names without a schema are found by the search path of Rekey's role."],
+      phase.indexes.map((text) => ({ text, object: 'an index of the plan', lock: online })),
+    ),
+    step(
+      'analyzeTables',
       [],
-      phase.indexes.map((text) => ({ text, object: 'index', lock: 'none that a client waits for' })),
+      tables.map((table) => ({ text: `analyze ${last?.view.sqlTable(table)}`, object: table, lock: online })),
     ),
   ];
+  if (phase.mapping === 'archive')
+    steps.push(
+      step(
+        'archiveMapping',
+        ['After a verified backup of it.'],
+        [plain('truncate rekey.uuid_migration_mapping', 'mapping')],
+      ),
+    );
+  return steps;
 }
+
+const online = 'none that a client waits for';
 
 function step(name: string, notes: string[], statements: DryRunStatement[]): DryRunStep {
   return { step: name, notes, statements };
@@ -185,7 +210,7 @@ function plain(text: string, object: string): DryRunStatement {
 }
 
 function work({ text, object, locks }: Work): DryRunStatement {
-  if (locks === 'none') return { text, object, lock: 'none that a client waits for' };
+  if (locks === 'none') return { text, object, lock: online };
   if (locks === 'concurrently') return { text, object, lock: 'concurrently: no client waits' };
   return { text, object, lock: `${locks.mode} on ${locks.tables.join(', ')}` };
 }

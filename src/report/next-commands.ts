@@ -57,8 +57,8 @@ export function nextByJournal(
   return told(['pause', 'or stop and roll back'], [holdCommand(at, 'pause'), ...stop]);
 }
 
-function actionsOf({ row, gate }: PhaseNow): Action[] {
-  if (row.kind === 'cleanup' && row.cutOver) return ['retry'];
+function actionsOf({ row, gate, wayBack }: PhaseNow): Action[] {
+  if (row.kind === 'cleanup' && !wayBack.open) return ['retry'];
   return skippable.has(gate?.gate ?? '') ? ['retry', 'skip', 'rollback'] : ['retry', 'rollback'];
 }
 

@@ -49,6 +49,16 @@ export function seePhases(
   return seen;
 }
 
+/** One phase on the catalog as it is, whatever comes before it. Pure. */
+export function seePhase(
+  plan: Plan,
+  phase: TablesPhase,
+  now: { catalog: Catalog; legacyColumns: ColumnRef[] },
+): SeenPhase {
+  const view = viewOf(plan, phase, now.catalog, now.legacyColumns);
+  return { phase, view, statements: statementsOf(view, allKinds), basis: 'now' };
+}
+
 function viewOf(plan: Plan, phase: TablesPhase, catalog: Catalog, legacyColumns: ColumnRef[]): PhaseView {
   return new PhaseView(substitutionOf(plan, phase, catalog, legacyColumns), catalog, phase);
 }

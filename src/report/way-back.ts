@@ -2,12 +2,13 @@ import type { PhaseRow } from '../postgres/phases.js';
 
 /** Whether a phase can be rolled back, by what schema rekey says; what was made on new keys since is a step's to see. Pure. */
 export function wayBackByJournal(
-  row: Pick<PhaseRow, 'phase' | 'kind' | 'position' | 'state' | 'cutOver'>,
-  begun: Pick<PhaseRow, 'phase' | 'kind' | 'position' | 'state' | 'cutOver'>[],
+  row: Pick<PhaseRow, 'kind' | 'position' | 'state' | 'cutOver'>,
+  begun: Pick<PhaseRow, 'phase' | 'position' | 'state'>[],
   memberStates: string[],
+  hasDropped: boolean,
 ): { open: boolean; because: string } {
   if (row.kind === 'cleanup')
-    return row.state === 'open' && !row.cutOver
+    return row.state === 'open' && !hasDropped
       ? { open: true, because: 'nothing has been dropped yet' }
       : { open: false, because: 'cleanup has dropped legacy columns' };
   if (memberStates.includes('cleaned'))
