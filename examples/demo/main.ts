@@ -1,0 +1,192 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { Client as Postgres } from 'pg';
+import type { MigrationStatus } from '../../src/decisions/status.js';
+import { type LiveClients, startClients } from '../testapp/clients/clients.js';
+import { checkAcknowledged } from '../testapp/clients/ledger.js';
+import { type Census, readJournalFigures, takeCensus } from './metrics.js';
+import { Operator } from './operator.js';
+import { type Stage, setStage } from './stage.js';
+import { count, ms, table } from './table.js';
+import { lineOf, watchMigration } from './watch.js';
+
+const usage = `usage: npm run demo -- [--rows 200000] [--rate 100] [--seed 7] [--version 18] [--interactive] [--keep]
+Moves the reference database from integer to UUID keys while clients write to it.
+  --interactive  you approve: the commands are printed, nobody types them for you
+  --keep         leaves the servers up afterwards, until Ctrl-C`;
+
+const workflowId = 'testapp';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rows: { type: 'string', default: '200000' },
+      rate: { type: 'string', default: '100' },
+      seed: { type: 'string', default: '7' },
+      version: { type: 'string', default: '18' },
+      interactive: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(usage);
+  const root = resolve(process.env.REKEY_CLONE ?? process.cwd());
+  const say = clock();
+  const stage = await setStage({
+    rows: Number(values.rows),
+    seed: Number(values.seed),
+    version: Number(values.version),
+    root,
+    say,
+  });
+  const end = async (code: number) => {
+    await stage.strike();
+    process.exit(code);
+  };
+  process.once('SIGINT', () => void end(130));
+  process.once('SIGTERM', () => void end(143));
+  try {
+    const good = await play(
+      stage,
+      { rate: Number(values.rate), seed: Number(values.seed), interactive: values.interactive },
+      say,
+    );
+    if (values.keep) await leaveOpen(stage);
+    await end(good ? 0 : 1);
+  } catch (error) {
+    say(`the demonstration ended early: ${error instanceof Error ? error.message : error}`);
+    say(`the worker's log: ${stage.workerLog}`);
+    if (values.keep) await leaveOpen(stage);
+    await end(1);
+  }
+}
+
+async function play(
+  stage: Stage,
+  options: { rate: number; seed: number; interactive: boolean },
+  say: (text: string) => void,
+): Promise<boolean> {
+  const before = await takeCensus(stage.testapp.superuser);
+  say(
+    `${count(before.rows)} rows in ${before.tables} tables, ${before.foreignKeys} foreign keys; ${options.rate} client operations a second from now on`,
+  );
+  const clients = await startClients({
+    url: stage.testapp.app,
+    tenantUrl: stage.testapp.tenant,
+    rate: options.rate,
+    connections: 6,
+    seed: options.seed,
+  });
+  const operator = new Operator(stage.shell, (text) => say(`\n  ${text}\n`));
+  const began = Date.now();
+  try {
+    await operator.type(
+      `temporal workflow start --type runMigration --task-queue rekey --workflow-id ${workflowId} --fail-existing --input '{"plan":"plan","connection":"testapp"}'`,
+    );
+    const end = await follow(stage, operator, options.interactive, say);
+    const seconds = (Date.now() - began) / 1000;
+    say(`the migration is ${end.state} after ${seconds.toFixed(0)} s`);
+    return await conclude(stage, clients, before, say);
+  } finally {
+    await clients.stop().catch(() => undefined);
+  }
+}
+
+async function follow(
+  stage: Stage,
+  operator: Operator,
+  interactive: boolean,
+  say: (text: string) => void,
+): Promise<MigrationStatus> {
+  const connection = await Connection.connect({ address: stage.temporal.address });
+  const client = new Client({ connection });
+  const asked = new Set<string>();
+  try {
+    return await watchMigration(client, workflowId, {
+      change: (status) => say(lineOf(status)),
+      waiting: async (status) => {
+        const key = `${status.phase} ${status.state} ${status.checkpoint?.opening ?? ''} ${status.checkpoint?.approvals.length ?? ''}`;
+        if (asked.has(key)) return;
+        if (status.state !== 'parked' && !status.next.some((text) => text.includes('--name approve'))) return;
+        asked.add(key);
+        if (status.failure)
+          say(`${status.failure.step} parked: ${status.failure.message}\n  ${status.failure.remedy}`);
+        const command = status.next.find((text) => text.includes('--name approve'));
+        if (status.state === 'parked') throw new Error(`${status.phase} parked at ${status.step}`);
+        if (interactive)
+          say(
+            `waits for you at ${status.checkpoint?.name} of ${status.phase}. Type in another shell:\n\n  export TEMPORAL_ADDRESS=${stage.temporal.address}\n  ${command}\n`,
+          );
+        else if (command) await operator.type(command);
+      },
+    });
+  } finally {
+    await connection.close();
+  }
+}
+
+async function conclude(
+  stage: Stage,
+  clients: LiveClients,
+  before: Census,
+  say: (text: string) => void,
+): Promise<boolean> {
+  const report = await clients.stop();
+  const client = new Postgres({ connectionString: stage.testapp.app });
+  await client.connect();
+  const check = await checkAcknowledged(client, clients.ledger).finally(() => client.end());
+  const after = await takeCensus(stage.testapp.superuser);
+  const figures = await readJournalFigures(stage.testapp.owner);
+  const lost = check.missing.length + check.returned.length + check.changed.length;
+  say('how it went:');
+  console.log(
+    table([
+      ['rows before', count(before.rows)],
+      ['rows after (clients wrote meanwhile)', count(after.rows)],
+      ['foreign keys moved', `${after.uuidForeignKeys} of ${after.foreignKeys}`],
+      ['orphans', count(after.orphans)],
+      ['client operations', count(report.operations)],
+      ['  retried once at a cutover', count(report.retried)],
+      ['  failed', count(report.failed)],
+      ['writes acknowledged, compared by value', count(check.checked)],
+      ['lost or changed writes', count(lost)],
+      ['longest lock', ms(figures.longestLockMs)],
+      ['longest client stall', ms(report.longestStallMs)],
+      ...figures.probes.map((p): [string, string] => [
+        `probe: ${p.probe}`,
+        `${ms(p.before)} -> ${ms(p.after)}`,
+      ]),
+    ]),
+  );
+  for (const failure of report.failures.slice(0, 5))
+    say(`failed: ${failure.operation} ${failure.code} ${failure.message}`);
+  for (const name of [...check.missing, ...check.returned, ...check.changed].slice(0, 5))
+    say(`lost or changed: ${name}`);
+  return lost === 0 && report.failed === 0 && after.orphans === 0;
+}
+
+async function leaveOpen(stage: Stage): Promise<void> {
+  console.log(`
+The servers stay up until Ctrl-C.
+  Web UI     ${stage.temporal.uiUrl ?? 'of your own server'}
+  Temporal   export TEMPORAL_ADDRESS=${stage.temporal.address}
+  database   psql '${stage.testapp.owner}'
+  try        temporal workflow query --workflow-id ${workflowId} --type status
+             REKEY_CONNECTION_TESTAPP='${stage.testapp.owner}' npx rekey status testapp`);
+  await new Promise(() => undefined);
+}
+
+function clock(): (text: string) => void {
+  const began = Date.now();
+  return (text) => {
+    const seconds = Math.round((Date.now() - began) / 1000);
+    const time = `${String(Math.floor(seconds / 60)).padStart(2)}:${String(seconds % 60).padStart(2, '0')}`;
+    console.log(text.startsWith('\n') ? text : `${time}  ${text}`);
+  };
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
