@@ -57,6 +57,7 @@ async function validateRolledBack(run: Run): Promise<void> {
 /** The journal closes the phase; the last entry, unless the schema that it lies in is gone. */
 export async function close(run: Run, outcome: 'done' | 'rolled-back'): Promise<PhaseOutcome | null> {
   let figures: PhaseOutcome | null = null;
+  run.step = 'closePhase';
   await run.journalled();
   if (run.hasJournal && run.brief !== null) {
     await insist(run, 'closePhase', async () => {

@@ -46,14 +46,14 @@ async function swapInWindow(run: Run, opening: number | null): Promise<'done' | 
     await waitForWindow(run);
     const findings = findingsOf(run, await validate(run, 'before-swap'));
     if (findings.length > 0) {
-      if (run.gate) closeGate(run, run.gate, 'voided');
+      if (run.keptOpen) closeGate(run, run.keptOpen, 'voided');
       await weigh(run, findings);
       return 'again';
     }
     // a validation may take longer than the window was open
     if (!windowOf(run).open) continue;
     if (await swap(run, opening, `${opening ?? run.ref.run.runId}:${tries}`)) {
-      if (run.gate) closeGate(run, run.gate, 'approved');
+      if (run.keptOpen) closeGate(run, run.keptOpen, 'approved');
       return 'done';
     }
   }
@@ -125,10 +125,11 @@ export async function swapBack(run: Run, key: string): Promise<void> {
   run.swapped = false;
 }
 
-async function observe(run: Run): Promise<boolean> {
+/** What the database says: whether the cutover has committed; for cleanup, whether its first drop has. */
+export async function observe(run: Run): Promise<boolean> {
   let cutOver = false;
   await insist(run, 'observePhase', async () => {
-    cutOver = (await call('observePhase', 'looks whether the keys are swapped', run.ref)).cutOver;
+    cutOver = (await call('observePhase', 'looks how far the phase got', run.ref)).cutOver;
   });
   return cutOver;
 }

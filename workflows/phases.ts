@@ -1,8 +1,7 @@
 import type { Checkpoint } from '../src/plan/model.js';
 import { checkpointNamed, passCheckpoint } from './checkpoints.js';
-import { cutOver, hook, keep, swapBack, waitForWindow } from './cutover.js';
+import { cutOver, hook, keep, observe, swapBack, waitForWindow } from './cutover.js';
 import { closeGate, waitAtGate } from './gate.js';
-import { insist } from './insist.js';
 import { mapTables } from './map.js';
 import { parkForward } from './park.js';
 import type { Run } from './run.js';
@@ -142,35 +141,29 @@ async function drop(run: Run, opening: number | null): Promise<void> {
   for (;;) {
     run.wayBack = { open: false, because: 'cleanup drops the legacy columns' };
     run.enter('running', 'dropLegacy');
-    const request = { ...run.ref, opening };
-    let failed: Awaited<ReturnType<typeof attempt>>['failure'] = null;
-    let begun = run.brief?.cutOver ?? false;
-    await run.shield(async () => {
-      failed = (
-        await attempt('dropLegacy', () => call('dropLegacy', 'drops legacy columns and objects', request))
-      ).failure;
-      if (failed === null) begun = true;
-      else if (!begun) {
-        await insist(run, 'observePhase', async () => {
-          begun = (await call('observePhase', 'looks whether anything is dropped', run.ref)).cutOver;
-        });
-      }
-    });
-    if (begun) run.noReturn = true;
-    if (failed === null) {
-      if (run.gate) closeGate(run, run.gate, 'approved');
+    const { begun, failure } = await run.shield(() => tryToDrop(run, opening));
+    run.noReturn = begun;
+    if (failure === null) {
+      if (run.keptOpen) closeGate(run, run.keptOpen, 'approved');
       return;
     }
-    if (!begun) {
-      run.wayBack = { open: true, because: 'nothing has been dropped yet' };
-      run.stopIfCancelled();
-      failIfWrong(run, failed);
-      await parkForward(run, failed, false);
-      await run.holdWhilePaused();
+    if (begun) {
+      await run.shield(() => parkForward(run, failure, false));
       continue;
     }
-    await run.shield(() => parkForward(run, failed!, false));
+    run.wayBack = { open: true, because: 'nothing has been dropped yet' };
+    run.stopIfCancelled();
+    failIfWrong(run, failure);
+    await parkForward(run, failure, false);
+    await run.holdWhilePaused();
   }
+}
+
+async function tryToDrop(run: Run, opening: number | null) {
+  const request = { ...run.ref, opening };
+  const drops = () => call('dropLegacy', 'drops legacy columns and objects', request);
+  const { failure } = await attempt('dropLegacy', drops);
+  return { failure, begun: failure === null || (await observe(run)) };
 }
 
 async function afterDrop(run: Run): Promise<void> {

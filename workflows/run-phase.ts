@@ -105,6 +105,8 @@ function noticeCancel(run: Run): void {
     if (run.noReturn || (run.step === 'dropLegacy' && run.state === 'running')) {
       run.note(`a cancel had no effect: cleanup has begun to drop, only forward is left`);
       run.wayBack = { open: false, because: `cleanup has begun to drop; the cancel of ${at} had no effect` };
+    } else if (run.step === 'closePhase' && run.state !== 'rolling-back') {
+      run.note('a cancel had no effect: the phase is done');
     } else if (run.state === 'rolling-back') {
       run.note('a cancel had no effect: the phase rolls back already');
     } else {

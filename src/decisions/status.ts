@@ -1,5 +1,3 @@
-import type { ValidationResult, WayBack } from '../../activities/contract.js';
-
 /** What the query `status` answers, what the memo `status` holds. All times are ISO 8601 in UTC. */
 export interface Status {
   plan: string;
@@ -12,7 +10,8 @@ export interface Status {
   asOf: string;
   progress: TableProgress[];
   checkpoint: CheckpointStatus | null;
-  wayBack: WayBack;
+  /** whether the phase can still be undone, and if not, what closed the way */
+  wayBack: { open: boolean; because: string };
   failure: FailureStatus | null;
   /** exact commands to type, the signal first, the update second */
   next: string[];
@@ -52,7 +51,12 @@ export interface CheckpointStatus {
   from: string[];
   checklist: string[];
   until: string | null;
-  validation: (Pick<ValidationResult, 'passed' | 'checks' | 'failures'> & { at: string }) | null;
+  validation: {
+    passed: boolean;
+    checks: number;
+    failures: { check: string; on: string; count: number; reason: string }[];
+    at: string;
+  } | null;
 }
 
 export interface FailureStatus {
