@@ -20,6 +20,12 @@ export interface Difference {
   definition: string;
 }
 
+/** For the trial's copies, which have the members' objects only, and these without comments. */
+export interface Scope {
+  touched?: boolean;
+  withoutComments?: boolean;
+}
+
 interface Line {
   on: string;
   text: string;
@@ -27,21 +33,21 @@ interface Line {
 
 /**
  * Compares what the catalog of `view` (read before the phase) becomes with `now`, for all that stands on the phase's
- * tables or names one of them. Pure. `touched` leaves out what names no member (for the trial, whose copies have no more).
+ * tables or names one of them. Pure.
  */
 export function compareCatalog(
   view: PhaseView,
   kinds: AnyKind[],
   now: Catalog,
   expected: Expected,
-  touched = false,
+  scope: Scope = {},
 ): Difference[] {
   const wanted = [
-    ...wantedObjects(view, kinds, expected, touched),
+    ...wantedObjects(view, kinds, expected, scope),
     ...(expected === 'twins' ? [] : columns(view, view.catalog.tables, expected, 'before')),
   ];
   const present = [
-    ...presentObjects(view, kinds, now, expected),
+    ...presentObjects(view, kinds, now, expected, scope),
     ...(expected === 'twins' ? [] : columns(view, now.tables, expected, 'now')),
   ];
   return [
@@ -64,7 +70,7 @@ export function isFailure(
   return made.includes(name) || view.substitution.members.some((m) => name === m.shadow || name === m.legacy);
 }
 
-function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, touched: boolean): Line[] {
+function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, scope: Scope): Line[] {
   const asked: View =
     expected === 'twins'
       ? withMembers(view, (m) => ({ ...m, after: m.shadow }))
@@ -75,14 +81,14 @@ function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, to
   for (const object of view.catalog.objects) {
     if (!inScope(view, object) || namesAny(object, earlier(view))) continue;
     const member = object.names.some((c) => view.member(c.table, c.column) !== undefined);
-    if ((touched || expected === 'twins') && !member) continue;
+    if ((scope.touched || expected === 'twins') && !member) continue;
     if (expected !== 'same' && view.isDuplicate(object.id)) continue;
-    const line = lineOf(kinds, object, asked, 'before', expected);
+    const line = lineOf(kinds, object, asked, 'before', expected, scope);
     if (line) lines.push(line);
   }
   if (expected === 'same') return lines;
   const added = surrogateObjects(view, expected === 'twins' ? 'shadow' : 'after');
-  return [...lines, ...added.map((o) => lineOf(kinds, o, plain(view), 'after', expected) as Line)];
+  return [...lines, ...added.map((o) => lineOf(kinds, o, plain(view), 'after', expected, scope) as Line)];
 }
 
 /** What somebody made on integers since preflight has no twin, and the cutover would leave it behind. */
@@ -98,13 +104,19 @@ function withoutTwin(view: PhaseView, now: Catalog): Difference[] {
     .map((o) => ({ on: `${o.kind} ${o.table}.${o.name}`, what: 'unexpected', definition: o.id }));
 }
 
-function presentObjects(view: PhaseView, kinds: AnyKind[], now: Catalog, expected: Expected): Line[] {
+function presentObjects(
+  view: PhaseView,
+  kinds: AnyKind[],
+  now: Catalog,
+  expected: Expected,
+  scope: Scope,
+): Line[] {
   const old = earlier(view);
   if (expected === 'after')
     for (const m of view.substitution.members) if (m.legacy !== null) old.add(at(m.table, m.legacy));
   return now.objects
     .filter((o) => inScope(view, o) && !namesAny(o, old))
-    .flatMap((o) => lineOf(kinds, o, plain(view), 'after', expected) ?? []);
+    .flatMap((o) => lineOf(kinds, o, plain(view), 'after', expected, scope) ?? []);
 }
 
 /** One object as text. A twin's name is its own, and so are comments that the cutover gives back; then both must be the old ones. */
@@ -114,6 +126,7 @@ function lineOf(
   view: View,
   moment: 'before' | 'after',
   expected: Expected,
+  scope: Scope,
 ): Line | null {
   const twin = expected === 'twins' && object.kind === 'unique-key';
   const kind = kinds.find((k) => k.kind === (twin ? 'index' : object.kind));
@@ -130,7 +143,7 @@ function lineOf(
     full && hasNameOfItsOwn(object) ? (surrogate ?? object.name) : '',
     definition,
     (object as { valid?: boolean }).valid === false ? 'not valid' : '',
-    full ? details(object) : '',
+    full && !scope.withoutComments ? details(object) : '',
   ];
   return { on: `${object.kind} ${object.table}.${object.name}`, text: unquoted(parts.join(' | ')) };
 }
