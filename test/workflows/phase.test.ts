@@ -166,7 +166,7 @@ test('a parked step can not be skipped where skipping would leave the data half 
 
 test('a failure that may pass is tried again without limit and without parking', () =>
   harness.with(world(), async (on) => {
-    on.world.fails('addColumns', ...failure('Transient'), failure('Transient'));
+    on.world.fails('addColumns', failure('Transient'), failure('Transient'));
     const handle = await on.phase();
     await approve(handle, 'before-swap');
     expect(on.world.count('addColumns')).toBe(3);
