@@ -90,7 +90,7 @@ function temporalText({ address, answer, workflowId }: TemporalStatus): string {
       ? ''
       : answer.workers === 0
         ? '; NO WORKER polls the task queue: start one with rekey worker'
-        : `; ${plural(answer.workers, 'worker poller')}`;
+        : `; ${plural(answer.workers, 'worker')} polled in the last minute`;
   if (answer.state === null) return `at ${address} knows no workflow ${workflowId}${workers}`;
   const pending = answer.pending.map((p) =>
     p.attempt > 1 ? `${p.activity}, attempt ${p.attempt}` : p.activity,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { readDatabaseStatus } from '../report/database-status.js';
-import { nextByJournal } from '../report/next-commands.js';
+import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
+import { nextByJournal, whatItDoes } from '../report/next-commands.js';
 import { readTemporalStatus } from '../report/temporal-status.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
@@ -18,22 +18,30 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
     .option('--json', 'for machines')
     .action(async (connection: string, options: { workflowId?: string; json?: boolean }) => {
       const database = await onDatabase(connection, readDatabaseStatus);
-      const workflowId = options.workflowId ?? database.owner?.workflowId ?? null;
+      const workflowId = options.workflowId ?? workflowOf(database);
       const temporal =
         workflowId === null
           ? null
           : await readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
       const memo = temporal?.answer?.memo ?? null;
-      const own = nextByJournal(database, connection, options.workflowId ?? null);
+      const own = nextByJournal(database, connection, options.workflowId ?? null, memo?.plan ?? null);
       // the workflow knows better what it takes, as long as it is there
       const live = temporal?.answer?.state === 'RUNNING' && memo !== null && memo.next.length > 0;
       const report: StatusReport = {
         connection,
         database,
         temporal,
-        next: live ? memo.next.map((command) => ({ does: '', command })) : own,
+        next: live ? memo.next.map((command) => ({ does: whatItDoes(command), command })) : own,
       };
       print(options.json ? report : statusText(report));
       done(exitCodes.fine);
     });
+}
+
+/** The workflow that has the open phase; between two phases the one that goes on with the plan, by the form of its id. */
+function workflowOf({ owner, current }: DatabaseStatus): string | null {
+  if (owner === null) return null;
+  const end = `/${current?.row.phase ?? ''}`;
+  const isBetween = current?.row.state !== 'open' && owner.workflowId.endsWith(end);
+  return isBetween ? owner.workflowId.slice(0, -end.length) : owner.workflowId;
 }

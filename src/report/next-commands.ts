@@ -19,19 +19,38 @@ export interface NextCommand {
   command: string;
 }
 
-/** What to type next by the database alone, where Temporal does not answer. Pure. */
+/** What a command that the workflow itself gave does: told from its words. Pure. */
+export function whatItDoes(command: string): string {
+  const action = /"action":"(\w+)"/.exec(command)?.[1];
+  if (action)
+    return action === 'rollback'
+      ? 'undo all steps of the phase'
+      : action === 'skip'
+        ? 'go on without it'
+        : 'try it again';
+  if (/ update execute /.test(command)) return 'the same, with an answer at once: it needs a worker';
+  if (/ workflow cancel /.test(command)) return 'stop, and undo all steps of the phase';
+  const signal = / --name (\w+) /.exec(command)?.[1];
+  return signal === 'resume' ? 'go on' : (signal ?? '');
+}
+
+/**
+ * What to type next by the database alone, where Temporal does not answer. `planFile`: the name by which the plan was
+ * started, where it is known; schema rekey knows only what the plan calls itself. Pure.
+ */
 export function nextByJournal(
   status: DatabaseStatus,
   connection: string,
   workflowId: string | null,
+  planFile: string | null = null,
 ): NextCommand[] {
   const { current, owner } = status;
   const at = { workflowId: workflowId ?? owner?.workflowId ?? '', namespace: owner?.namespace ?? 'default' };
   if (!current || at.workflowId === '' || current.row.state !== 'open')
-    return startCommands(status, connection);
+    return startCommands({ ...status, plan: planFile ?? status.plan }, connection);
   const { gate } = current;
-  const told = (does: string[], commands: Command[]) =>
-    commands.map((command, i) => ({ does: does[i] ?? '', command: onOneLine(command) }));
+  const told = (commands: Command[]) =>
+    commands.map(onOneLine).map((command) => ({ does: whatItDoes(command), command }));
   if (gate?.parked) {
     const actions = actionsOf(current);
     const parking = {
@@ -42,19 +61,16 @@ export function nextByJournal(
       action: null,
       by: null,
     };
-    return told(
-      actions.map((a) => `${a} ${a === 'rollback' ? '' : gate.gate}`.trim()),
-      resolveCommands(at, parking),
-    );
+    return told(resolveCommands(at, parking));
   }
   if (gate) {
     const checkpoint = current.planned?.checkpoints.find((c) => c.checkpoint === gate.gate);
     const commands = approveCommands(at, gateOf(current, checkpoint));
-    return told(['approve', 'or approve, and see at once whether it counts', 'or reject'], commands);
+    return told(commands);
   }
-  if (current.paused) return told(['go on'], [holdCommand(at, 'resume')]);
+  if (current.paused) return told([holdCommand(at, 'resume')]);
   const stop = current.wayBack.open ? [cancelCommand(at)] : [];
-  return told(['pause', 'or stop and roll back'], [holdCommand(at, 'pause'), ...stop]);
+  return told([holdCommand(at, 'pause'), ...stop]);
 }
 
 function actionsOf({ row, gate, wayBack }: PhaseNow): Action[] {
@@ -91,7 +107,7 @@ export function countedApprovals({
 
 /** Nothing is open: start the plan, or go on with it. Finished phases are skipped by the workflow itself. */
 function startCommands({ plan, phases, current }: DatabaseStatus, connection: string): NextCommand[] {
-  if (plan === null) return [start('PLAN', connection, 'start a plan')];
+  if (plan === null) return [start('PLAN', connection, 'start a plan: put its name in the place of PLAN')];
   const done = phases.every((p) => p.state === 'done');
   const found: NextCommand[] = done ? [] : [start(plan, connection, `go on with the plan ${plan}`)];
   if (current?.row.state === 'done' && current.wayBack.open) {

@@ -80,7 +80,9 @@ async function pollers(connection: Connection, namespace: string): Promise<numbe
       taskQueue: { name: 'rekey' },
       taskQueueType: 1,
     });
-    return found?.length ?? 0;
+    // a poll lasts a minute; the server remembers pollers longer than that
+    const since = Date.now() - 75_000;
+    return (found ?? []).filter((p) => Number(p.lastAccessTime?.seconds ?? 0) * 1000 > since).length;
   } catch {
     return null;
   }
