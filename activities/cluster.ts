@@ -51,7 +51,9 @@ export function clusterOf(client: Client): Cluster {
         const signal = found.workflowExecutionSignaledEventAttributes;
         if ('signal' in event && signal?.signalName === event.signal) {
           nth += 1;
-          if (nth === event.nth) return { identity: signal.identity ?? null, principal: principalOf(found) };
+          // passed on by another workflow: the server vouches for the worker then, not for whoever decided
+          const principal = signal.externalWorkflowExecution?.workflowId ? null : principalOf(found);
+          if (nth === event.nth) return { identity: signal.identity ?? null, principal };
         }
         const update = found.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.meta;
         if ('update' in event && update?.updateId === event.update)

@@ -198,7 +198,7 @@ export interface Activities {
   /** Claims the database for this run; BadInput for wrong order, changed plan, second run. */
   openPhase(request: PhaseRequest & { run: RunRef }): Promise<PhaseBrief>;
   openRollBack(request: PhaseRequest & { run: RunRef }): Promise<RollBackBrief>;
-  /** Waits, heartbeating, until a phase that another workflow has open is closed. */
+  /** Waits, heartbeating, until a phase that another workflow has open is closed; 'open' where that workflow was ended half-way. */
   awaitPhase(request: PhaseRequest & { run: RunRef }): Promise<{ state: PhaseState }>;
   closePhase(ref: PhaseRef & { outcome: 'done' | 'rolled-back' }): Promise<PhaseOutcome>;
   wayBack(ref: PhaseRef): Promise<WayBack>;

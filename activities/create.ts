@@ -32,7 +32,7 @@ export function createActivities(client: Client): Activities {
   const cluster = clusterOf(client);
   const plain: Plain = {
     readMigration,
-    awaitPhase,
+    awaitPhase: (input, attempt) => awaitPhase(input, attempt, cluster),
     closePhase,
     wayBack,
     observePhase,

@@ -1,8 +1,10 @@
 import { openSession } from '../src/postgres/connect.js';
+import { type Owner, readOwner } from '../src/postgres/ownership.js';
 import { setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
 import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
+import type { Cluster } from './cluster.js';
 import type { PhaseOutcome, PhaseRef, PhaseRequest, PhaseState, RunRef } from './contract.js';
 import { withStep } from './phase-work.js';
 import { phasesBegun } from './read-plan.js';
@@ -43,23 +45,34 @@ export async function outcomeOf(session: Session, phase: string): Promise<PhaseO
   return { tables, rows, seconds, longestLockMs, metrics };
 }
 
-/** Waits, heartbeating, until a phase that another workflow has open is closed. */
+/**
+ * Waits, heartbeating, until a phase that another workflow has open is closed. Answers 'open' where that workflow was
+ * ended half-way: nobody else would ever close the phase.
+ */
 export async function awaitPhase(
   request: PhaseRequest & { run: RunRef },
   attempt: Attempt,
+  cluster: Cluster,
 ): Promise<{ state: PhaseState }> {
   for (;;) {
-    const state = await stateOf(request);
-    if (state !== 'open') return { state };
+    const { state, owner } = await standOf(request);
+    if (state !== 'open' || owner === null || (await isGone(owner, request.run, cluster))) return { state };
     attempt.heartbeat({ doing: `waits for ${request.phase}, which another workflow has open` });
     await pause(2_000, attempt.signal);
   }
 }
 
-async function stateOf(request: PhaseRequest): Promise<PhaseState> {
+/** Only the cluster and namespace that the owner runs in can say so. */
+async function isGone(owner: Owner, run: RunRef, cluster: Cluster): Promise<boolean> {
+  if (owner.namespace !== run.namespace || owner.clusterId !== (await cluster.id())) return false;
+  return cluster.isClosed(owner);
+}
+
+async function standOf(request: PhaseRequest): Promise<{ state: PhaseState; owner: Owner | null }> {
   const session = await openSession(request.connection, `${request.phase} await`);
   try {
-    return (await phasesBegun(session)).find((row) => row.phase === request.phase)?.state ?? 'new';
+    const state = (await phasesBegun(session)).find((row) => row.phase === request.phase)?.state ?? 'new';
+    return { state, owner: state === 'open' ? await readOwner(session) : null };
   } finally {
     await session.close();
   }

@@ -37,6 +37,33 @@ test('a phase goes on after an outage of the Temporal server in the middle of a 
     expect(on.world.count('park buildTwins')).toBe(0);
   }));
 
+test('a worker that is told to stop in the middle of a step leaves it to the next one', () => {
+  const made = world();
+  return harness.with(made, async (on) => {
+    const taskQueue = harness.queue();
+    const first = await harness.worker(made, taskQueue);
+    const handle = await on.client.workflow.start('runPhase', {
+      workflowId: taskQueue,
+      taskQueue,
+      args: [{ plan: 'testapp', connection: 'main', phase: 'users' }],
+    });
+    made.hold('buildTwins');
+    await until(
+      () => made.count('buildTwins'),
+      (count) => count === 1,
+    );
+    await first.stop();
+    made.release('buildTwins');
+    const second = await harness.worker(made, taskQueue);
+    await gate(handle, 'before-swap');
+    expect(made.count('buildTwins')).toBe(2);
+    expect(made.log.some((entry) => entry.startsWith('park'))).toBe(false);
+    await handle.cancel();
+    expect((await handle.result()).outcome).toBe('rolled-back');
+    await second.stop();
+  });
+});
+
 test('a checkpoint outlives its worker: the next one asks nobody again, and knows who has approved', () => {
   const made = world();
   made.brief.checkpoints = [checkpoint('before-swap', { approvals: 2 }), checkpoint('after-swap')];
