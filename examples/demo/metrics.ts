@@ -5,7 +5,7 @@ export interface Census {
   rows: number;
   tables: number;
   foreignKeys: number;
-  /** of these, those whose columns are UUIDs */
+  /** of these, those over a UUID */
   uuidForeignKeys: number;
   orphans: number;
 }
@@ -47,8 +47,8 @@ function foreignKeys(client: Client): Promise<Key[]> {
     client,
     `select k.conrelid::regclass::text as child, k.confrelid::regclass::text as parent,
        ${names('k.conrelid', 'k.conkey')} as columns, ${names('k.confrelid', 'k.confkey')} as parents,
-       (select bool_and(a.atttypid = 'uuid'::regtype) from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)) as uuid
-     from pg_constraint k where k.contype = 'f' and k.conparentid = 0`,
+       (select bool_or(a.atttypid = 'uuid'::regtype) from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)) as uuid
+     from pg_constraint k where k.contype = 'f' and k.conparentid = 0 and k.connamespace <> coalesce(to_regnamespace('rekey'), 0)::oid`,
   );
 }
 
