@@ -73,12 +73,13 @@ async function preflight(run: Run): Promise<void> {
 
 /** Schema rekey, full backup, restore drill, baseline of all probes. */
 export async function layFoundation(run: Run): Promise<void> {
+  // opening the phase has made the schema already: the journal of this very phase lies in it
+  register(run, { step: 'createFoundation', undo: () => undoFoundation(run) });
   await passCheckpoint(run, 'before');
   await runStep(run, { step: 'preflight', forward: () => preflight(run) });
   await runStep(run, {
     step: 'createFoundation',
     forward: () => call('createFoundation', 'creates the schema rekey', run.ref),
-    undo: () => undoFoundation(run),
   });
   await runStep(run, { step: 'backup', forward: () => call('backup', 'backs up', run.ref) });
   await runStep(run, {

@@ -248,6 +248,15 @@ test('foundation: schema, backup, restore drill, baseline, one gate; a reject dr
     expect(on.world.decisions).toHaveLength(1);
   }));
 
+test('a foundation that is given up before its first step leaves no schema behind', () =>
+  harness.with(world({ kind: 'foundation', checkpoints: [checkpoint('after')] }), async (on) => {
+    on.world.fails('preflight', failure('Hazard', 'hazard.stop'));
+    const handle = await on.phase();
+    await resolve(handle, on.world, 'preflight', 'rollback');
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+    expect(on.world.steps).toEqual(['openPhase users', 'preflight', 'park preflight', 'dropFoundation']);
+  }));
+
 test('a phase that is done already ends done at once', () =>
   harness.with(world({ state: 'done' }), async (on) => {
     const handle = await on.phase();
