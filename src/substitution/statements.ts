@@ -56,7 +56,8 @@ export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements
       ...renames(view, 'back'),
       ...swapBackTriggers(view),
     ]),
-    afterSwapBack: [...by((p) => p.afterSwapBack, -1), ...dropHoleIndexes(view)],
+    // rows that came between the top-up before the locks and the locks: their UUIDs are asked for after dropColumns, too
+    afterSwapBack: [...topUps(view, 'before'), ...by((p) => p.afterSwapBack, -1), ...dropHoleIndexes(view)],
     dropLegacy: by((p) => p.dropLegacy, -1),
     made: [...new Set(plans.flatMap((p) => p.made))],
   };
@@ -147,7 +148,10 @@ function swapFunctions(view: PhaseView): SwapStatement[] {
   ];
 }
 
-/** After the way back integers are the keys again and nobody reads the shadows: they are dropped by the steps that follow. */
+/**
+ * After the way back integers are the keys again. Only `rekey.old_key` still reads the shadows, for rows that the mapping
+ * does not have yet; the steps that follow drop them.
+ */
 function swapBackTriggers(view: PhaseView): SwapStatement[] {
   const { domains, tables, members, phase } = view.substitution;
   return [
@@ -164,7 +168,7 @@ function swapBackTriggers(view: PhaseView): SwapStatement[] {
         ? [
             {
               slot: 'triggers',
-              text: keyLocation(view, domain.root, key.before, null),
+              text: keyLocation(view, domain.root, key.before, key.shadow),
               object: `key location of ${domain.root}`,
             },
           ]
