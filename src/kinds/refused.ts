@@ -18,13 +18,18 @@ export function refusedKind(kind: string, query: (version: number) => string): O
     plan: (object) => ({
       hazard: 'not-carried-over-yet',
       rank: 'stop',
-      on: object.called,
-      message: `${object.called} names ${[...new Set(object.names.map((c) => `${c.table}.${c.column}`))].join(', ')}, and a ${kind} is not carried over yet`,
+      on: asInPlan(object.called),
+      message: `${asInPlan(object.called)} names ${[...new Set(object.names.map((c) => `${c.table}.${c.column}`))].join(', ')}, and a ${kind} is not carried over yet`,
       remedy: `drop the ${kind} before the phase and create it again afterwards, or leave the table out of the plan`,
     }),
     original: () => null,
     definition: (object) => object.called,
   };
+}
+
+/** PostgreSQL qualifies what is not on the search_path; plans leave `public` away. */
+function asInPlan(called: string): string {
+  return called.replace(/(^| )public\./g, '$1');
 }
 
 /** Columns of table `t` that an object of class `class` with oid `oid` names; a reference to the whole row names all of them. */
