@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { type Attempt, asActivity } from './attempt.js';
 import { backup } from './backup.js';
-import { measureBaseline } from './baseline.js';
 import { analyzeTables, archiveMapping, buildIndexes, dropLegacy } from './cleanup.js';
 import { clusterOf } from './cluster.js';
 import { addColumns, dropColumns } from './columns.js';
@@ -13,6 +12,7 @@ import { finishMap, mapRange, planMap, unmap } from './map.js';
 import { openPhase, openRollBack } from './open-phase.js';
 import { awaitPhase, closePhase, observePhase } from './phase-end.js';
 import { preflight } from './preflight.js';
+import { measureBaseline } from './probes.js';
 import { readMigration } from './read-plan.js';
 import { rehearse } from './rehearse.js';
 import { swapKeys, swapKeysBack } from './swap-keys.js';

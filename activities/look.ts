@@ -1,15 +1,123 @@
+import { readFreeDisk } from '../src/backup/disk.js';
+import { readCatalog } from '../src/catalog/read.js';
+import { type Judged, judge } from '../src/checks/acceptance.js';
+import { runHook } from '../src/checks/hook.js';
+import { loadHooks } from '../src/checks/hooks-file.js';
+import { preflight, preflightWithoutTables } from '../src/checks/preflight.js';
+import { checkReadiness } from '../src/checks/readiness.js';
+import { tryTwins } from '../src/checks/trial.js';
+import { type Hazard, RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
-import { notCarriedOver } from '../src/plan/not-carried-over.js';
+import { writeFinding } from '../src/postgres/findings.js';
+import { writeJournal } from '../src/postgres/journal.js';
+import { rekeySchemaStatements } from '../src/postgres/rekey-schema.js';
+import { redundantHazards } from '../src/substitution/redundant.js';
+import { serverFunctions } from '../src/substitution/server-functions.js';
 import type { PreflightResult } from './contract.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
-import { hazardsStop } from './preflight.js';
 
+/**
+ * Everything that has to be known before a phase changes anything. Throws Hazard with all that stands in the way; what was
+ * accepted and what is only to be noted goes into the journal. Locks: ACCESS SHARE.
+ */
 export async function lookBeforeChange(
   work: StepWork,
   tables: PhaseWork | null,
 ): Promise<Omit<PreflightResult, 'fingerprint'>> {
-  void allKinds;
-  const hazards = [...notCarriedOver(work.plan, work.phase), ...(tables?.statements.hazards ?? [])];
-  if (hazards.length) throw hazardsStop(hazards);
-  return { hazards: 0, accepted: 0, notes: 0, warnings: [] };
+  const beat = (doing: string) => () => work.heartbeat({ doing });
+  const judged = tables ? await lookAtTables(work, tables) : await lookWithoutTables(work);
+  const readiness = await checkReadiness(work.session, work.phase, undefined, beat('readiness checks'));
+  const unhandled = [...judged.unhandled, ...readiness.hazards];
+  for (const { hazard, on, message } of judged.notes)
+    await writeJournal(work.session, work.scope, { kind: 'note', object: on, detail: { hazard, message } });
+  for (const { hazard, on, because } of judged.accepted)
+    await writeJournal(work.session, work.scope, {
+      kind: 'note',
+      object: on,
+      detail: { hazard, accepted: because },
+    });
+  if (unhandled.length) throw hazardsStop(unhandled);
+  return {
+    hazards: 0,
+    accepted: judged.accepted.length,
+    notes: judged.notes.length,
+    warnings: [...readiness.warnings, ...judged.notes.map((n) => n.message)].slice(0, 20),
+  };
+}
+
+async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> {
+  const { session, plan } = work;
+  const beat = (doing: string) => () => work.heartbeat({ doing });
+  // what can't be planned can't be tried either: its own hazards say why
+  const planned = tables.statements.hazards.length === 0;
+  const foundation = [...rekeySchemaStatements([]), ...serverFunctions];
+  const trial = planned
+    ? await tryTwins(
+        session,
+        tables.view,
+        tables.phase,
+        allKinds,
+        foundation,
+        beat('tries the twins on empty copies'),
+      )
+    : { hazards: [] };
+  return preflight(
+    {
+      plan,
+      phase: tables.phase,
+      view: tables.view,
+      statements: tables.statements,
+      database: session,
+      onFinding: ({ check, on, count, example }) =>
+        writeFinding(session, {
+          phase: work.ref.phase,
+          step: 'preflight',
+          check,
+          object: on,
+          count,
+          example,
+        }),
+      heartbeat: beat('looks for hazards'),
+      freeDisk: await freeDiskOfServer(work),
+    },
+    trial.hazards,
+  );
+}
+
+async function lookWithoutTables(work: StepWork): Promise<Judged> {
+  const judged = await preflightWithoutTables(work.session, work.plan, work.phase, work.session.version);
+  if (work.phase.kind !== 'cleanup') return judged;
+  const catalog = await readCatalog(work.session.query, allKinds);
+  const more = judge(work.plan, work.phase, redundantHazards(work.phase.redundant, catalog));
+  return { ...judged, unhandled: [...judged.unhandled, ...more.unhandled] };
+}
+
+/** Bytes free where the server keeps its data, as the hook `free-disk` says; null where the plan names none. */
+async function freeDiskOfServer(work: StepWork): Promise<number | null> {
+  const hook = work.phase.hooks['free-disk'];
+  if (hook === undefined) return null;
+  const hooks = await loadHooks(process.env.REKEY_HOOKS);
+  const { plan, phase } = work.ref;
+  const result = await runHook(
+    hooks,
+    { hook, plan, phase, moment: 'free-disk', key: work.ref.run.runId },
+    () => work.heartbeat({ doing: `hook ${hook}` }),
+    work.signal,
+  );
+  return result.passed ? readFreeDisk(result.output) : null;
+}
+
+const shown = 20;
+
+function hazardsStop(hazards: Hazard[]): RekeyError {
+  const [first] = hazards;
+  const lines = hazards.slice(0, shown).map((h) => `${h.hazard} on ${h.on}: ${h.message}; ${h.remedy}.`);
+  const more = hazards.length > shown ? ` And ${hazards.length - shown} more.` : '';
+  const one = hazards.length === 1;
+  return new RekeyError('Hazard', {
+    code: one ? (first as Hazard).hazard : 'hazards',
+    message: `${hazards.length} ${one ? 'hazard stands' : 'hazards stand'} in the way. ${lines.join(' ')}${more}`,
+    remedy:
+      'Handle each, or accept it in the plan where its rank is accept (then roll back and start again), then resolve preflight with retry.',
+  });
 }

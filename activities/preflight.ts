@@ -1,7 +1,6 @@
 import { findTools } from '../src/backup/find-tools.js';
 import { schemaDump } from '../src/backup/schema-dump.js';
 import { readCatalog } from '../src/catalog/read.js';
-import { RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
 import { storeDocument } from '../src/postgres/documents.js';
 import { readMembers } from '../src/postgres/members.js';
@@ -90,17 +89,4 @@ export async function dumpOf(work: StepWork): Promise<string | null> {
     signal: work.signal,
   };
   return schemaDump(request);
-}
-
-export function hazardsStop(
-  hazards: { hazard: string; on: string; message: string; remedy: string }[],
-): RekeyError {
-  const lines = hazards.slice(0, 20).map((h) => `${h.hazard}: ${h.message}. ${h.remedy}.`);
-  const more = hazards.length > 20 ? ` (and ${hazards.length - 20} more)` : '';
-  return new RekeyError('Hazard', {
-    code: hazards.length === 1 ? (hazards[0]?.hazard as string) : 'hazards',
-    message: `${hazards.length} hazard${hazards.length === 1 ? '' : 's'} stand${hazards.length === 1 ? 's' : ''} in the way: ${lines.join(' ')}${more}`,
-    remedy:
-      'Handle each, or accept it in the plan where its rank is accept, then resolve preflight with retry.',
-  });
 }

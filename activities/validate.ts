@@ -1,3 +1,5 @@
+import { loadHooks } from '../src/checks/hooks-file.js';
+import { runPlanChecks } from '../src/checks/plan-checks.js';
 import { validate as validateData } from '../src/checks/validation.js';
 import { allKinds } from '../src/kinds/all.js';
 import { readDocument } from '../src/postgres/documents.js';
@@ -7,6 +9,7 @@ import type { Attempt } from './attempt.js';
 import type { PhaseRef, ValidationMoment, ValidationResult } from './contract.js';
 import { type StepWork, toPhaseWork, withStep } from './phase-work.js';
 import { dumpOf } from './preflight.js';
+import { compareProbes, measurePhase } from './probes.js';
 
 /** What validation means: see the design's section 8. Results are names and counts; examples lie in rekey.finding. */
 export function validate(
@@ -18,6 +21,7 @@ export function validate(
     const result: ValidationResult = { passed: true, checks: 0, failures: [], seconds: 0, probes: [] };
     if (work.phase.kind === 'tables') await validateTables(work, input.when, result);
     if (input.when === 'after-rollback') await compareDumps(work, result);
+    await lookAtApplication(work, input.when, result);
     result.passed = result.failures.length === 0;
     result.failures = result.failures.slice(0, 20);
     result.seconds = (Date.now() - began) / 1000;
@@ -47,6 +51,35 @@ async function validateTables(
   });
   result.checks += validated.checks;
   result.failures.push(...validated.failures);
+}
+
+/** Probes and the plan's own checks: what the application sees of the new keys, and of the old ones after a rollback. */
+async function lookAtApplication(
+  work: StepWork,
+  when: ValidationMoment,
+  result: ValidationResult,
+): Promise<void> {
+  // just before the cutover, and not while a gate waits: the figures of this hour are the ones to compare with
+  if (when === 'before-swap') return measurePhase(work, work.phase, 'before-swap');
+  if (when === 'waiting') return;
+  await compareProbes(work, when, result);
+  const checked = await runPlanChecks(work.session, work.phase, {
+    hooks: await loadHooks(process.env.REKEY_HOOKS),
+    plan: work.plan.plan,
+    key: `${work.ref.run.runId} ${when}`,
+    heartbeat: () => work.heartbeat({ doing: "the plan's checks" }),
+    signal: work.signal,
+    onHook: async (hook) => {
+      await writeJournal(work.session, work.scope, {
+        kind: 'hook',
+        object: hook.hook,
+        durationMs: hook.ms,
+        detail: hook,
+      });
+    },
+  });
+  result.checks += checked.checks;
+  result.failures.push(...checked.failures);
 }
 
 /** After a rollback pg_dump gives the bytes that it gave before the phase. */
