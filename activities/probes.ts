@@ -2,6 +2,7 @@ import {
   compareProbe,
   measureProbe,
   type ProbeMoment,
+  type ProbeTimes,
   storedProbes,
   storeProbe,
 } from '../src/checks/probes.js';
@@ -56,11 +57,8 @@ export async function compareProbes(
   for (const probe of work.phase.probes) {
     const baseline = before.get(probe.probe);
     if (!baseline) continue;
-    const times = await measureProbe(work.session, probe, undefined, () =>
-      work.heartbeat({ doing: `probe ${probe.probe}` }),
-    );
+    const { times, verdict } = await leastDisturbed(work, probe, baseline);
     await storeProbe(work.session, work.ref.phase, moment, times);
-    const verdict = compareProbe(baseline, times, work.plan.probes);
     result.probes.push(verdict);
     result.checks += 1;
     if (verdict.verdict === 'rollback')
