@@ -5,6 +5,7 @@ import { type RestoredBackup, restoreBackup } from '../backup/restore.js';
 import { RekeyError } from '../errors.js';
 import { parseTable } from '../plan/names.js';
 import { connectionConfig } from '../postgres/environment.js';
+import { fromPostgres } from '../postgres/from-postgres.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { duration, plural, wrap } from './layout.js';
 import { print } from './output.js';
@@ -14,6 +15,7 @@ interface RestoreOptions {
   table?: string[];
   owners: boolean;
   intoNonEmpty?: boolean;
+  intoSource?: boolean;
   json?: boolean;
 }
 
@@ -26,19 +28,49 @@ export function addRestore(program: Command, done: (code: ExitCode) => void): vo
     .option('--table <table...>', 'rows of these tables only')
     .option('--no-owners', 'everything belongs to the role that restores; no grants')
     .option('--into-non-empty', 'the database may have objects already')
+    .option('--into-source', 'into the very database that the backup was taken of')
     .option('--json', 'for machines')
     .action(async (backup: string, options: RestoreOptions) => {
       const directory = directoryOf(backup);
-      const result = await restoreBackup({
+      const request = {
         directory,
         targetUrl: targetOf(options.into),
         tables: options.table?.map(tableOf),
-        owners: options.owners ? 'keep' : 'leave-out',
+        owners: options.owners ? ('keep' as const) : ('leave-out' as const),
         intoNonEmpty: options.intoNonEmpty,
+        intoSource: options.intoSource,
+      };
+      const result = await restoreBackup(request, tell(), onInterrupt()).catch((error: unknown) => {
+        throw fromPostgres(error);
       });
       print(options.json ? { backup: directory, ...result } : restoredText(directory, result));
       done(exitCodes.fine);
     });
+}
+
+/** Ctrl-C ends pg_restore and its sessions, too. */
+function onInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () =>
+      controller.abort(
+        new RekeyError('StepFailed', {
+          code: 'restore.interrupted',
+          message: 'the restore was interrupted, and the target may be half filled',
+          remedy: 'Drop the target database, make it again and restore once more.',
+        }),
+      ),
+    );
+  return controller.signal;
+}
+
+/** Says on stderr what it is doing, where somebody looks on: a large backup takes hours. */
+function tell(): (progress: { doing: string }) => void {
+  let before = '';
+  return ({ doing }) => {
+    if (doing !== before && process.stderr.isTTY) process.stderr.write(`${doing} ...\n`);
+    before = doing;
+  };
 }
 
 function directoryOf(backup: string): string {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { nextByJournal, whatItDoes } from '../report/next-commands.js';
-import { readTemporalStatus } from '../report/temporal-status.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { print } from './output.js';
@@ -18,6 +17,8 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
     .option('--json', 'for machines')
     .action(async (connection: string, options: { workflowId?: string; json?: boolean }) => {
       const database = await onDatabase(connection, readDatabaseStatus);
+      // the client takes a while to load, and no other command needs it
+      const { readTemporalStatus } = await import('../report/temporal-status.js');
       const workflowId = options.workflowId ?? workflowOf(database);
       const temporal =
         workflowId === null

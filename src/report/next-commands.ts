@@ -7,8 +7,11 @@ import {
   resolveCommands,
 } from '../decisions/commands.js';
 import type { Action } from '../decisions/model.js';
+import { whatItDoes } from '../decisions/what-it-does.js';
 import type { Checkpoint } from '../plan/model.js';
 import type { DatabaseStatus, PhaseNow } from './database-status.js';
+
+export { whatItDoes };
 
 /** Steps that the workflow lets an operator leave out. */
 const skippable = new Set(['rehearse', 'probes', 'checks']);
@@ -17,21 +20,6 @@ export interface NextCommand {
   /** what it does, in a few words */
   does: string;
   command: string;
-}
-
-/** What a command that the workflow itself gave does: told from its words. Pure. */
-export function whatItDoes(command: string): string {
-  const action = /"action":"(\w+)"/.exec(command)?.[1];
-  if (action)
-    return action === 'rollback'
-      ? 'undo all steps of the phase'
-      : action === 'skip'
-        ? 'go on without it'
-        : 'try it again';
-  if (/ update execute /.test(command)) return 'the same, with an answer at once: it needs a worker';
-  if (/ workflow cancel /.test(command)) return 'stop, and undo all steps of the phase';
-  const signal = / --name (\w+) /.exec(command)?.[1];
-  return signal === 'resume' ? 'go on' : (signal ?? '');
 }
 
 /**

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { transformFileSync } from '@swc/core';
+
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const root = join(__dirname, '..', '..');
+let built: string | null = null;
+
+afterAll(() => {
+  if (built !== null) rmSync(built, { recursive: true, force: true });
+  built = null;
+});
+
+/** Runs the rekey command as a process of its own, as bin/rekey.js does, with these variables beside a clean environment. */
+export function rekey(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  built ??= build();
+  const child = spawn(process.execPath, [join(built, 'bin', 'rekey.js'), ...args], {
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** The program as `npm run build` lays it out, without the type check: a second instead of many. */
+function build(): string {
+  const place = mkdtempSync(join(tmpdir(), 'rekey-built-'));
+  const files = ['src', 'activities', 'workflows'].flatMap((directory) =>
+    readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((file) =>
+      join(directory, file),
+    ),
+  );
+  for (const file of [...files.filter((name) => name.endsWith('.ts')), 'worker.ts']) {
+    const { code } = transformFileSync(join(root, file), {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs' },
+    });
+    const target = join(place, 'dist', file.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, code);
+  }
+  cpSync(join(root, 'bin'), join(place, 'bin'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(place, 'package.json'));
+  symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
+  return place;
+}
