@@ -112,8 +112,14 @@ async function swap(run: Run, opening: number | null, key: string): Promise<bool
   run.swapped = true;
   run.wayBack = { open: true, because: 'the keys are swapped; legacy columns are kept in step' };
   run.stopIfCancelled();
-  await runStep(run, { step: 'hook after-swap', forward: () => hook(run, 'after-swap', key) });
+  await hookAfterSwap(run, key);
   return true;
+}
+
+/** Starts the application again, on the new keys. */
+export async function hookAfterSwap(run: Run, key: string): Promise<void> {
+  if (!run.brief?.hooks['after-swap']) return;
+  await runStep(run, { step: 'hook after-swap', forward: () => hook(run, 'after-swap', key) });
 }
 
 /** The compensation of `swapKeys`: its hooks only where the keys are swapped, the activity always. */

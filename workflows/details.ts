@@ -1,5 +1,6 @@
-import { type Command, inLines } from '../src/decisions/commands.js';
+import { type Command, inLines, onOneLine } from '../src/decisions/commands.js';
 import type { Status } from '../src/decisions/status.js';
+import { whatItDoes } from '../src/decisions/what-it-does.js';
 
 const limit = 4000;
 
@@ -8,11 +9,8 @@ const limit = 4000;
  * characters. What does not fit is left out whole, least needed first; a command is never cut.
  */
 export function detailsOf(status: Status, commands: Command[]): string {
-  const fence = (command: Command) => `\`\`\`\n${inLines(command)}\n\`\`\``;
   const sections = [headline(status), window(status), failure(status), checkpoint(status)];
-  const typed = commands.map((command, at) =>
-    at === 0 ? `Type next:\n\n${fence(command)}` : `or:\n\n${fence(command)}`,
-  );
+  const typed = commands.map((command, at) => told(command, at === 0 ? 'Type next, to' : 'Or, to'));
   const rest = [progress(status), notes(status), wayBack(status)];
   const first = typed.slice(0, 1);
   // by need: what is going on, the first command, then everything else as long as there is room
@@ -26,16 +24,30 @@ export function detailsOf(status: Status, commands: Command[]): string {
   return kept.join('\n\n');
 }
 
+/** A command under what it does; `update` does what the signal above it does. */
+export function told(command: Command, begin: string): string {
+  const line = onOneLine(command);
+  const does = / update execute /.test(line)
+    ? 'do the same and be answered at once (needs a worker)'
+    : whatItDoes(line);
+  return `${begin} ${does}:\n\n\`\`\`\n${inLines(command)}\n\`\`\``;
+}
+
+/** To the second, in the form that people read; the status has it with all its digits. */
+function at(iso: string): string {
+  return iso.replace(/^(.{10})T(.{8}).*Z$/, '$1 $2 UTC');
+}
+
 function headline(status: Status): string {
   const step = status.step === null ? '' : ` at \`${status.step}\``;
   const risk = status.risk === null ? '' : ` (risk: ${status.risk})`;
-  return `**${status.phase}**${risk}: **${status.state}**${step}, as of ${status.asOf}`;
+  return `**${status.phase}**${risk}: **${status.state}**${step}, as of ${at(status.asOf)}`;
 }
 
 function window({ window: waits }: Status): string {
   return waits === null
     ? ''
-    : `- the window opens at ${waits.opensAt ?? '(never)'} and closes at ${waits.closesAt ?? '(never)'}`;
+    : `- the window opens at ${waits.opensAt ? at(waits.opensAt) : '(never)'} and closes at ${waits.closesAt ? at(waits.closesAt) : '(never)'}`;
 }
 
 function failure({ failure: failed }: Status): string {
@@ -49,12 +61,13 @@ function checkpoint({ checkpoint: open }: Status): string {
   const who = open.approvals.map(({ by }) => by).join(', ') || 'nobody yet';
   lines.push(`- approved by ${clip(who, 200)} (${open.approvals.length} of ${open.needed})`);
   if (open.from.length > 0) lines.push(`- \`by\` is one of ${clip(open.from.join(', '), 300)}`);
-  if (open.until !== null) lines.push(`- until ${open.until}`);
+  if (open.until !== null) lines.push(`- until ${at(open.until)}`);
   if (open.validation !== null) {
-    lines.push(`- validation ${open.validation.passed ? 'passed' : 'FAILED'} at ${open.validation.at}`);
+    lines.push(`- validation ${open.validation.passed ? 'passed' : 'FAILED'} at ${at(open.validation.at)}`);
   }
   if (open.checklist.length > 0)
-    lines.push('- tick off:', ...open.checklist.slice(0, 12).map((item) => `  - ${clip(item, 80)}`));
+    // a list within a list is drawn as one line
+    lines.push(...open.checklist.slice(0, 12).map((item) => `- tick off: ${clip(item, 80)}`));
   return lines.join('\n');
 }
 

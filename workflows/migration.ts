@@ -106,7 +106,12 @@ export class Migration {
       rows: sum(({ rows }) => rows),
       seconds: sum(({ seconds }) => seconds),
       longestLockMs: Math.max(0, ...results.map(({ longestLockMs }) => longestLockMs)),
-      metrics: Object.assign({}, ...results.map(({ metrics }) => metrics)),
+      // each phase has its own figures of the same names
+      metrics: Object.fromEntries(
+        results.flatMap(({ phase, metrics }) =>
+          Object.entries(metrics).map(([name, value]) => [`${phase}.${name}`, value]),
+        ),
+      ),
     };
   }
 

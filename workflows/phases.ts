@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../src/plan/model.js';
 import { checkpointNamed, passCheckpoint } from './checkpoints.js';
-import { cutOver, hook, keep, observe, swapBack, waitForWindow } from './cutover.js';
+import { cutOver, hookAfterSwap, keep, observe, swapBack, waitForWindow } from './cutover.js';
 import { closeGate, waitAtGate } from './gate.js';
 import { mapTables } from './map.js';
 import { parkForward } from './park.js';
@@ -42,7 +42,7 @@ async function goOnAfterCutover(run: Run): Promise<void> {
   const key = `resumed:${run.ref.run.runId}`;
   registerAll(run, key);
   run.swapped = true;
-  await runStep(run, { step: 'hook after-swap', forward: () => hook(run, 'after-swap', key) });
+  await hookAfterSwap(run, key);
   await keep(run);
 }
 

@@ -43,7 +43,13 @@ test('phases run in order, each a child under its own id; what the journal calls
     await approve(leaf, 'after-swap');
     const users = await openChild(on, parent, 'users');
     await approve(users, 'after-swap');
-    expect(await parent.result()).toMatchObject({ outcome: 'done', tables: 2, rows: 200, longestLockMs: 7 });
+    expect(await parent.result()).toMatchObject({
+      outcome: 'done',
+      tables: 2,
+      rows: 200,
+      longestLockMs: 7,
+      metrics: { 'leaf.rowsBefore': 100, 'users.rowsBefore': 100 },
+    });
     expect(on.world.log.filter((entry) => entry.startsWith('openPhase'))).toEqual([
       'openPhase leaf',
       'openPhase users',
