@@ -7,8 +7,8 @@ export interface Attempt {
   signal: AbortSignal;
   /** shows progress: figures and names, at most a few hundred bytes */
   heartbeat: (progress: object) => void;
-  /** ms since the activity was first scheduled, outages included */
-  elapsed: () => number;
+  /** ms for which the server has not answered, over all attempts since it last did; told to the next one by heartbeat */
+  outage: () => number;
 }
 
 /** ms between heartbeats: a tenth of what the server waits for the next one, so that a busy event loop loses none */
@@ -28,16 +28,26 @@ export function asActivity<I, R>(
   return async (input) => {
     const context = Context.current();
     let progress: object = {};
-    const timer = setInterval(() => context.heartbeat(progress), beat);
+    let outageSince = sinceLastAttempt(context.info.heartbeatDetails);
+    const timer = setInterval(
+      () => context.heartbeat(outageSince === null ? progress : { outageSince }),
+      beat,
+    );
     const attempt: Attempt = {
       signal: context.cancellationSignal,
       heartbeat: (latest) => {
         progress = latest;
+        // whoever tells of progress has had an answer
+        outageSince = null;
       },
-      elapsed: () => Date.now() - context.info.scheduledTimestampMs,
+      outage: () => {
+        outageSince ??= Date.now();
+        context.heartbeat({ outageSince });
+        return Date.now() - outageSince;
+      },
     };
     try {
-      context.heartbeat(progress);
+      context.heartbeat(outageSince === null ? progress : { outageSince });
       const result = await fn(input, attempt);
       const bytes = Buffer.byteLength(JSON.stringify(result) ?? '');
       if (bytes > resultLimit) throw new Error(`the result of ${name} has ${bytes} bytes`);
@@ -59,7 +69,7 @@ function asFailure(name: string, error: unknown, attempt: Attempt): Error {
     return ApplicationFailure.create({
       type: error.type,
       message: where ? `${where}: ${message}` : message,
-      nonRetryable: !error.retryable || giveUp(error, attempt.elapsed()),
+      nonRetryable: !error.retryable || giveUp(error, attempt.outage),
       details: [{ code, remedy, where, sqlstate }],
     });
   }
@@ -76,4 +86,10 @@ function asFailure(name: string, error: unknown, attempt: Attempt): Error {
       },
     ],
   });
+}
+
+function sinceLastAttempt(details: unknown): number | null {
+  const [last] = Array.isArray(details) ? details : [details];
+  const since = (last as { outageSince?: unknown } | null | undefined)?.outageSince;
+  return typeof since === 'number' ? since : null;
 }

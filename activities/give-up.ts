@@ -10,9 +10,9 @@ function patience(): number {
 }
 
 /** Whether an error that may pass has been given time enough to pass. Locks not had were tried for long already. */
-export function giveUp(error: RekeyError, elapsedMs: number): boolean {
+export function giveUp(error: RekeyError, outage: () => number): boolean {
   if (error.code === 'locks.not-had') return true;
-  return /^connection\./.test(error.code) && elapsedMs > patience();
+  return /^connection\./.test(error.code) && outage() > patience();
 }
 
 /**
