@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { judge } from '../../src/checks/acceptance.js';
 import { server } from '../../src/checks/hazards/server.js';
+import { measureProbe } from '../../src/checks/probes.js';
 import { openSession } from '../../src/postgres/connect.js';
 import { connectionVariable } from '../../src/postgres/environment.js';
 import { ensureRole } from '../servers.js';
@@ -94,6 +95,38 @@ test('a publication over other tables does not', async () => {
   expect(await scene.stops()).toEqual([]);
 });
 
+test('a logical slot of this database stops the phase', async () => {
+  const slot = `checks_${process.pid}`;
+  await scene.db.superuser(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+  try {
+    expect(await scene.stops()).toEqual([`logical-slot slot ${slot}`]);
+  } finally {
+    await scene.db.superuser(`select pg_drop_replication_slot('${slot}')`);
+  }
+});
+
+test('a prepared transaction of this database stops the phase', async () => {
+  const gid = `checks ${process.pid}`;
+  await scene.db.sql(`begin; update people set name = name where id = 1`);
+  await scene.db.sql(`prepare transaction '${gid}'`);
+  try {
+    expect(await scene.stops()).toEqual([`prepared-transaction prepared transaction ${gid}`]);
+  } finally {
+    await scene.db.sql(`rollback prepared '${gid}'`);
+  }
+});
+
+test('too few lock slots stop the phase', async () => {
+  const context = await scene.look();
+  const many = Array.from({ length: 10_000 }, (_, i) => `table_${i}`);
+  const statements = { ...context.statements, lockTables: many };
+  const { locks } = await import('../../src/checks/hazards/locks.js');
+  expect(await locks(context)).toEqual([]);
+  expect(await locks({ ...context, statements })).toMatchObject([
+    { hazard: 'too-few-lock-slots', rank: 'stop', on: 'max_locks_per_transaction' },
+  ]);
+});
+
 describe('triggers of the application', () => {
   const body = `create function touch() returns trigger language plpgsql as 'begin return new; end';`;
 
@@ -169,6 +202,43 @@ describe('shape and unique twins', () => {
     await scene.db.sql(`create function put() returns void language plpgsql as
       'begin insert into orders (person_id, no) values (1, 1) on conflict (person_id, no) do nothing; end'`);
     expect(await scene.stops()).toEqual(['unique-twin-upsert orders']);
+  });
+});
+
+describe('statements that pg_stat_statements has seen', () => {
+  beforeEach(async () => {
+    await scene.db.superuser('create extension pg_stat_statements');
+    // what set the scene is not what is looked for
+    await scene.db.superuser(
+      `select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)`,
+    );
+  });
+
+  test('those that count on positions, and upserts, are to be accepted', async () => {
+    const app = await scene.db.app();
+    await app.query('select * from people where id = 3');
+    await app.query('insert into orders values (5000, 1, 5000, 1)');
+    await app.query(
+      'insert into orders (id, person_id, no) values (5001, 1, 1) on conflict (person_id, no) do nothing',
+    );
+    expect(await scene.stops()).toEqual([
+      'column-order orders',
+      'column-order people',
+      'unique-twin-upsert orders',
+    ]);
+  });
+
+  test("those that name their columns are none, and neither are the plan's own probes", async () => {
+    const app = await scene.db.app();
+    await app.query('select id, name from people where id = 3');
+    await app.query('insert into orders (id, person_id, no) values (5000, 1, 5000)');
+    await measureProbe(scene.session, {
+      probe: 'a person',
+      sql: 'select * from people where id = $1',
+      with: 'select 1',
+    });
+    const text = `${shopPlan}    probes: [{ probe: a person, sql: "select * from people where id = $1", with: "select 1" }]\n`;
+    expect(await scene.stops(text)).toEqual([]);
   });
 });
 
