@@ -3,7 +3,7 @@ import { rekeySchemaVersionOf } from '../postgres/bootstrap.js';
 import { type Finding, readFindings } from '../postgres/findings.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
-import { clock, heading, number, plural, wrap } from './layout.js';
+import { clock, columns, heading, number, plural } from './layout.js';
 import { print } from './output.js';
 
 /** Examples are rows of the application: they are shown here, and nowhere else. */
@@ -19,7 +19,7 @@ export function addFindings(program: Command, done: (code: ExitCode) => void): v
     .action(async (connection: string, options: { phase?: string; json?: boolean }) => {
       const found = await findingsOf(connection, options.phase ?? null);
       print(options.json ? { findings: found } : findingsText(found));
-      done(found.length > 0 ? exitCodes.problems : exitCodes.fine);
+      done(found.some((f) => !isNote(f)) ? exitCodes.problems : exitCodes.fine);
     });
 }
 
@@ -30,26 +30,32 @@ function findingsOf(connection: string, phase: string | null): Promise<Seen[]> {
   });
 }
 
-/** Newest last, as it happened; findings of one check and object stand together. */
+/** What cleanup says of bloat and unused indexes is advice, no problem. */
+const isNote = (finding: Seen) => finding.step === 'analyzeTables';
+
+/** By phase and step, as it happened; what one check says of many objects stands together. */
 export function findingsText(findings: Seen[], now = new Date()): string {
   if (findings.length === 0) return 'Nothing was found.\n';
-  const groups = new Map<string, Seen[]>();
-  for (const finding of findings) {
-    const key = `${finding.phase}, ${finding.step}`;
-    groups.set(key, [...(groups.get(key) ?? []), finding]);
-  }
-  const parts = [...groups].map(
-    ([where, list]) => `${heading(where)}\n${list.map((f) => oneText(f, now)).join('\n\n')}`,
-  );
+  const groups = by(findings, (f) => `${f.phase}, ${f.step}${isNote(f) ? ': notes' : ''}`);
+  const parts = groups.map(([where, list]) => {
+    const checks = by(list, (f) => f.check).map(([check, seen]) => checkText(check, seen, now));
+    return `${heading(where)}\n${checks.join('\n\n')}`;
+  });
   return `${[plural(findings.length, 'finding'), ...parts].join('\n\n')}\n`;
 }
 
-function oneText(finding: Seen, now: Date): string {
-  const count = finding.count === null ? '' : `: ${number(finding.count)}`;
-  return [
-    `  ${finding.object ?? 'the database'}${count}`,
-    wrap('check', finding.check, 4, 10),
-    wrap('seen', clock(finding.at, now), 4, 10),
-    ...(finding.example === null ? [] : [wrap('example', JSON.stringify(finding.example), 4, 10)]),
-  ].join('\n');
+function by(findings: Seen[], key: (finding: Seen) => string): [string, Seen[]][] {
+  const groups = new Map<string, Seen[]>();
+  for (const finding of findings) groups.set(key(finding), [...(groups.get(key(finding)) ?? []), finding]);
+  return [...groups];
+}
+
+function checkText(check: string, findings: Seen[], now: Date): string {
+  const last = findings.at(-1) as Seen;
+  const rows = findings.map((f) => [
+    f.object ?? 'the database',
+    f.count === null || f.count === 0 ? '' : number(f.count),
+    f.example === null ? '' : JSON.stringify(f.example),
+  ]);
+  return `  ${check}, last seen ${clock(last.at, now)}\n${columns(rows, [1], 4)}`;
 }

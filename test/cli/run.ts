@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,24 @@ afterAll(() => {
 });
 
 /** Runs the rekey command as a process of its own, as bin/rekey.js does, with these variables beside a clean environment. */
-export function rekey(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+export async function rekey(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  const started = startRekey(args, env);
+  const code = await started.ended;
+  return { code, stdout: started.stdout(), stderr: started.stderr() };
+}
+
+export interface Started {
+  child: ChildProcess;
+  stdout: () => string;
+  stderr: () => string;
+  /** resolves when its output has this; rejects when it ends before */
+  says: (text: RegExp) => Promise<void>;
+  /** its exit code */
+  ended: Promise<number | null>;
+}
+
+/** The same for a command that goes on until it is told to end. */
+export function startRekey(args: string[], env: Record<string, string> = {}): Started {
   built ??= build();
   const child = spawn(process.execPath, [join(built, 'bin', 'rekey.js'), ...args], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
@@ -32,10 +49,19 @@ export function rekey(args: string[], env: Record<string, string> = {}): Promise
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => resolve(code));
   });
+  const says = (text: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => text.test(stdout + stderr) && resolve();
+      child.stdout.on('data', look);
+      child.stderr.on('data', look);
+      ended.then((code) => reject(new Error(`it ended with ${code}: ${stderr}`)), reject);
+      look();
+    });
+  return { child, stdout: () => stdout, stderr: () => stderr, says, ended };
 }
 
 /** The program as `npm run build` lays it out, without the type check: a second instead of many. */
