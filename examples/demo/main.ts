@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { Client as Postgres } from 'pg';
@@ -31,7 +30,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(usage);
-  const root = resolve(process.env.REKEY_CLONE ?? process.cwd());
+  const root = process.cwd();
   const say = clock();
   const stage = await setStage({
     rows: Number(values.rows),
