@@ -48,11 +48,10 @@ export async function lookBeforeChange(
 async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> {
   const { session, plan } = work;
   const beat = (doing: string) => () => work.heartbeat({ doing });
-  // what can't be planned can't be tried either: its own hazards say why
-  const planned = tables.statements.hazards.length === 0;
   const foundation = [...rekeySchemaStatements([]), ...serverFunctions];
-  const trial = planned
-    ? await tryTwins(
+  const trial = async () =>
+    (
+      await tryTwins(
         session,
         tables.view,
         tables.phase,
@@ -60,7 +59,7 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
         foundation,
         beat('tries the twins on empty copies'),
       )
-    : { hazards: [] };
+    ).hazards;
   return preflight(
     {
       plan,
@@ -80,7 +79,7 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
       heartbeat: beat('looks for hazards'),
       freeDisk: await freeDiskOfServer(work),
     },
-    trial.hazards,
+    trial,
   );
 }
 

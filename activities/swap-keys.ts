@@ -1,6 +1,6 @@
 import { RekeyError } from '../src/errors.js';
 import { newestOpening } from '../src/postgres/gates.js';
-import { setFingerprint } from '../src/postgres/phases.js';
+import { readPhase, setFingerprint } from '../src/postgres/phases.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
 import { compareGround, groundOf } from './ground.js';
@@ -24,18 +24,25 @@ export function swapKeys(
     const tally = new Tally();
     if (!work.record.cutOver) {
       await assertApproved(work, input.opening);
-      await swapTransaction(
-        work,
-        tally,
-        'forward',
-        () => compareGround(work, 'before'),
-        async () => setFingerprint(work.session, work.ref.phase, await groundOf(work, 'after')),
-      );
+      // once before the locks: what was changed costs no client anything, and the second look finds warm caches
+      await compareGround(work, 'before');
+      await swapTransaction(work, tally, 'forward', () => compareGround(work, 'before'));
     }
+    await keepNewGround(work);
     await runAll(work, work.statements.afterSwap, tally);
     await journalStep(work, tally.result());
     return tally.result();
   });
+}
+
+/**
+ * What the way back will compare with. Taken after the commit: under the locks it would be the longest thing there.
+ * The cutover has forgotten the old one, so that a kill just here leaves none rather than a wrong one.
+ */
+async function keepNewGround(work: PhaseWork): Promise<void> {
+  const row = await readPhase(work.session, work.ref.phase);
+  if (row && row.fingerprint === null)
+    await setFingerprint(work.session, work.ref.phase, await groundOf(work, 'after'));
 }
 
 async function assertApproved(work: PhaseWork, opening: number | null): Promise<void> {
@@ -62,20 +69,14 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
       await runAll(work, statements.beforeSwapBack, tally);
       await sweepOnline(work);
       const replica = await mayBeReplica(work);
-      await swapTransaction(
-        work,
-        tally,
-        'back',
-        async () => {
-          await compareGround(work, 'after');
-          if (replica) await session.execute('set local session_replication_role = replica');
-          for (const { sweep } of statements.sweeps) await session.execute(sweep);
-          if (replica) await session.execute('set local session_replication_role = origin');
-          // deferred triggers of the sweep would refuse every ALTER (55006)
-          await session.execute('set constraints all immediate');
-        },
-        async () => undefined,
-      );
+      await swapTransaction(work, tally, 'back', async () => {
+        await compareGround(work, 'after');
+        if (replica) await session.execute('set local session_replication_role = replica');
+        for (const { sweep } of statements.sweeps) await session.execute(sweep);
+        if (replica) await session.execute('set local session_replication_role = origin');
+        // deferred triggers of the sweep would refuse every ALTER (55006)
+        await session.execute('set constraints all immediate');
+      });
     }
     if (await wasCutOver(work)) await runAll(work, statements.afterSwapBack, tally);
     await journalStep(work, tally.result());

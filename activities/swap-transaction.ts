@@ -2,7 +2,7 @@ import type { SwapStatement } from '../src/catalog/kind.js';
 import { switchFlags } from '../src/postgres/flags.js';
 import { withLocks } from '../src/postgres/lock-budget.js';
 import { setMemberState } from '../src/postgres/members.js';
-import { setCutOver } from '../src/postgres/phases.js';
+import { setCutOver, setFingerprint } from '../src/postgres/phases.js';
 import type { PhaseWork } from './phase-work.js';
 import type { Tally } from './run-work.js';
 
@@ -25,7 +25,6 @@ export async function swapTransaction(
   tally: Tally,
   direction: 'forward' | 'back',
   before: () => Promise<void>,
-  afterwards: () => Promise<void>,
 ): Promise<void> {
   const { session, scope, view, statements, ref } = work;
   const list: SwapStatement[] = direction === 'forward' ? statements.swap : statements.swapBack;
@@ -51,7 +50,7 @@ export async function swapTransaction(
       await setMemberState(session, ref.phase, forward ? 'cut-over' : 'shadow');
       await switchFlags(session, ref.phase, work.phase.flags, forward);
       await setCutOver(session, ref.phase, forward);
-      await afterwards();
+      if (forward) await setFingerprint(session, ref.phase, null);
       await journalAll(work, ran);
       return ran.length;
     },

@@ -80,7 +80,11 @@ export async function setPhaseGround(
 }
 
 /** What hangs on the tables after the cutover: the way back compares with it. A document's hash. */
-export async function setFingerprint(session: Session, phase: string, fingerprint: string): Promise<void> {
+export async function setFingerprint(
+  session: Session,
+  phase: string,
+  fingerprint: string | null,
+): Promise<void> {
   await session.query('update rekey.phase set fingerprint = $2 where phase = $1', [phase, fingerprint]);
 }
 
