@@ -54,9 +54,18 @@ export async function findHazards(context: HazardContext): Promise<Hazard[]> {
   return found;
 }
 
-/** Hazards of a phase with tables, judged by the plan's `accept` entries; `trial`: what the trial on empty copies found. */
-export async function preflight(context: HazardContext, trial: Hazard[] = []): Promise<Judged> {
-  return judge(context.plan, context.phase, [...(await findHazards(context)), ...trial]);
+/**
+ * Hazards of a phase with tables, judged by the plan's `accept` entries. `trial` tries the twins on empty copies; it is left
+ * out where the role lacks a privilege or the phase can't be planned, as it would fail for a reason that is named already.
+ */
+export async function preflight(
+  context: HazardContext,
+  trial: () => Promise<Hazard[]> = async () => [],
+): Promise<Judged> {
+  const found = await findHazards(context);
+  const pointless =
+    found.some((h) => h.hazard === 'privilege-missing') || context.statements.hazards.length > 0;
+  return judge(context.plan, context.phase, pointless ? found : [...found, ...(await trial())]);
 }
 
 /** The same for foundation and cleanup, which name no members. */

@@ -129,7 +129,7 @@ class TrialRun {
     } catch (error) {
       const { sqlstate } = error as { sqlstate?: string };
       // the connection, a lock, a cancellation: no news about the object
-      if (!sqlstate || !/^(0A|2[0-9B-F]|42|54|55000|53200)/.test(sqlstate)) throw error;
+      if (!sqlstate || !/^(0A|22|23|2B|2F|42|54|55000|53200)/.test(sqlstate)) throw error;
       await this.database.query(`rollback to savepoint rekey_trial`);
       this.failed(object, sqlstate);
     }

@@ -23,7 +23,7 @@ test('a database without anything special has no hazard', async () => {
 
 describe('words and objects that are not carried over yet', () => {
   test.each([
-    ['twins: late', plan('twins: late'), 'phase main'],
+    ['twins: late', plan('twins: late'), 'main'],
     [
       'definitions',
       plan('definitions: [{ object: policy own on orders, using: "true" }]'),
@@ -46,7 +46,7 @@ describe('words and objects that are not carried over yet', () => {
       'notes.about',
     ],
     ['the strategy copy', plan('map: { strategy: copy }'), 'people'],
-    ['a rehearsal', plan('rehearsal: { on: beside, sample: 10 }'), 'phase main'],
+    ['a rehearsal', plan('rehearsal: { on: beside, sample: 10 }'), 'main'],
     [
       'the key source stored',
       shopPlan.replace('[people, orders]', '[{ table: people, key: { stored: gid } }, orders]'),
