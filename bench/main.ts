@@ -1,0 +1,117 @@
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runByHand } from './by-hand.js';
+import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
+import type { Measured } from './measured.js';
+import { runRekey } from './rekey.js';
+import { page, tableOf } from './report.js';
+import { sizesFor } from './rows.js';
+import { type Stage, setStage } from './stage.js';
+
+const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--version 18] [--seed 7] [--write]
+Moves the same database from integer to UUID keys by a hand-written script and by Rekey, each under an open loop of client operations.
+  --rows   rows of the database; with several sizes each is measured, one after the other
+  --write  writes the table to docs/benchmark.md`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rows: { type: 'string', default: '1000000' },
+      rate: { type: 'string', default: '200' },
+      connections: { type: 'string', default: '12' },
+      seed: { type: 'string', default: '7' },
+      version: { type: 'string', default: '18' },
+      batch: { type: 'string' },
+      side: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(usage);
+  const root = resolve(process.env.REKEY_CLONE ?? process.cwd());
+  const version = Number(values.version);
+  const say = clock();
+  const stage = await setStage(root, version, (text) =>
+    values.batch ? text.replace(/batch: \d+/, `batch: ${Number(values.batch)}`) : text,
+  );
+  const end = async (code: number) => {
+    await stage.strike();
+    process.exit(code);
+  };
+  process.once('SIGINT', () => void end(130));
+  process.once('SIGTERM', () => void end(143));
+  try {
+    const all: Measured[] = [];
+    for (const rows of values.rows.split(',').map(Number)) {
+      const load = {
+        rate: Number(values.rate),
+        connections: Number(values.connections),
+        seed: Number(values.seed),
+      };
+      all.push(...(await measure(stage, rows, load, values.side ?? 'both', say)));
+    }
+    console.log(`\n${tableOf(all)}\n`);
+    for (const { side, rows, parts, failures } of all) {
+      console.log(
+        `${side}, ${rows} rows: ${parts.map((p) => `${p.part} ${p.seconds.toFixed(1)} s`).join(', ')}`,
+      );
+      for (const failure of failures.slice(0, 10)) console.log(`  failed: ${failure}`);
+    }
+    if (values.write)
+      await writeFile(join(root, 'docs', 'benchmark.md'), page(all, version, Number(values.rate)));
+    await end(0);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    await end(1);
+  }
+}
+
+async function measure(
+  stage: Stage,
+  rows: number,
+  load: { rate: number; connections: number; seed: number },
+  side: string,
+  say: (text: string) => void,
+): Promise<Measured[]> {
+  const { postgres, password } = stage;
+  const superuser = postgres.superuserUrl;
+  const sizes = sizesFor(rows);
+  const options = { rows, sizes, ...load };
+  const name = `bench_${rows}`;
+  say(`making ${rows.toLocaleString('en')} rows`);
+  await makeTemplate(superuser, name, sizes, password);
+  const measured: Measured[] = [];
+  const run = async (database: string, work: (urls: ReturnType<typeof urlsFor>) => Promise<Measured>) => {
+    await copyDatabase(superuser, name, database);
+    const urls = urlsFor(superuser, database, password);
+    measured.push(await work(urls));
+    await dropDatabase(superuser, database);
+  };
+  if (side !== 'rekey') await run('by_hand', (urls) => runByHand(urls, options, say));
+  if (side !== 'by-hand')
+    await run('rekey', async (urls) => {
+      const connection = `bench${rows}`;
+      const worker = await stage.startWorker(connection, urls);
+      const result = await runRekey(urls, stage.temporal, connection, options, say);
+      await worker.end();
+      return result;
+    });
+  await dropDatabase(superuser, name);
+  return measured;
+}
+
+function clock(): (text: string) => void {
+  const began = Date.now();
+  return (text) => {
+    const seconds = Math.round((Date.now() - began) / 1000);
+    console.log(
+      `${String(Math.floor(seconds / 60)).padStart(2)}:${String(seconds % 60).padStart(2, '0')}  ${text}`,
+    );
+  };
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
