@@ -1,18 +1,21 @@
 import type { Command } from 'commander';
 import { type Judged, judge } from '../checks/acceptance.js';
-import { findHazards } from '../checks/preflight.js';
+import { findHazards, preflightWithoutTables } from '../checks/preflight.js';
 import { type Hazard, RekeyError } from '../errors.js';
+import { allKinds } from '../kinds/all.js';
 import { checkPlanAgainst } from '../plan/check-catalog.js';
 import { integerKeysInNoPhase } from '../plan/domains.js';
 import type { FoundPlan } from '../plan/find.js';
-import type { Phase, Plan } from '../plan/model.js';
+import type { Phase, Plan, TablesPhase } from '../plan/model.js';
 import { formatColumn } from '../plan/names.js';
 import { notCarriedOver } from '../plan/not-carried-over.js';
 import { PlanErrors } from '../plan/problems.js';
 import type { Session } from '../postgres/session.js';
 import { once } from '../report/inspection.js';
-import { seePhase, seePhases } from '../report/phase-views.js';
+import { type SeenPhase, seePhase, seePhases } from '../report/phase-views.js';
 import { keyFactsOf } from '../substitution/key-facts.js';
+import { catalogAfter } from '../substitution/predict.js';
+import { redundantHazards } from '../substitution/redundant.js';
 import { type DatabaseNow, readNow, withDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { problemText } from './failure.js';
@@ -93,6 +96,14 @@ async function checkPlanOn({ plan, file, locate }: FoundPlan, session: Session):
   const foretold = seePhases(plan, now, now.phases);
   const hazards: PlanCheckResult['hazards'] = [];
   for (const phase of toCome) {
+    if (phase.kind !== 'tables') {
+      const without = await preflightWithoutTables(session, plan, phase, now.catalog.version);
+      hazards.push(
+        ...judged(phase.phase, without),
+        ...judged(phase.phase, judge(plan, phase, inCleanup(phase, foretold))),
+      );
+      continue;
+    }
     const statements = foretold.find((s) => s.phase.phase === phase.phase)?.statements;
     const found = [...(statements?.hazards ?? []), ...(await hazardsNow(plan, phase, now, session))];
     hazards.push(...judged(phase.phase, judge(plan, phase, once(found))));
@@ -100,8 +111,20 @@ async function checkPlanOn({ plan, file, locate }: FoundPlan, session: Session):
   return { ...result, hazards };
 }
 
-async function hazardsNow(plan: Plan, phase: Phase, now: DatabaseNow, session: Session): Promise<Hazard[]> {
-  if (phase.kind !== 'tables') return notCarriedOver(plan, phase);
+/** What would go with a redundant column, on the catalog that the phases before will leave. */
+function inCleanup(phase: Phase, foretold: SeenPhase[]): Hazard[] {
+  const last = foretold.at(-1);
+  return phase.kind === 'cleanup' && last
+    ? redundantHazards(phase.redundant, catalogAfter(last.view, allKinds))
+    : [];
+}
+
+async function hazardsNow(
+  plan: Plan,
+  phase: TablesPhase,
+  now: DatabaseNow,
+  session: Session,
+): Promise<Hazard[]> {
   const { view, statements } = seePhase(plan, phase, now);
   const found = await findHazards({ plan, phase, view, statements, database: session, freeDisk: null });
   // shown once for the whole plan
@@ -127,7 +150,8 @@ export function isFine({ problems, hazards }: PlanCheckResult): boolean {
 }
 
 export function planCheckText(result: PlanCheckResult): string {
-  const { problems, hazards, inNoPhase } = result;
+  const { problems, inNoPhase } = result;
+  const hazards = firstOfEach(result.hazards);
   const open = hazards.filter((h) => h.rank !== 'note' && h.acceptedBecause === null);
   const lifted = hazards.filter((h) => h.acceptedBecause !== null);
   const notes = hazards.filter((h) => h.rank === 'note');
@@ -156,6 +180,15 @@ export function planCheckText(result: PlanCheckResult): string {
     );
   if (notes.length) add('Notes: good to know, nothing has to be done', hazardsText(notes));
   return `${parts.join('\n\n')}\n`;
+}
+
+/** What stands in the way of several phases is told of at the first of them. */
+function firstOfEach(hazards: PlanCheckResult['hazards']): PlanCheckResult['hazards'] {
+  const seen = new Set<string>();
+  return hazards.filter((h) => {
+    const key = JSON.stringify([h.rank, h.hazard, h.on, h.message, h.acceptedBecause]);
+    return seen.has(key) ? false : seen.add(key);
+  });
 }
 
 function checkedText({ database, problems }: PlanCheckResult): string {
