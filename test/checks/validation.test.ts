@@ -88,6 +88,53 @@ describe('before the cutover', () => {
   });
 });
 
+/** Clients that insert, update and delete until `stop`; the tables' names are the same before and after the cutover. */
+async function writers(newKey: string): Promise<() => Promise<number>> {
+  let running = true;
+  const loops = [1, 2, 3].map(async (n) => {
+    const app = await scene.db.app();
+    let done = 0;
+    for (let i = n * 1_000_000; running; i++) {
+      await app.query(
+        `insert into people (${newKey}name, manager_id) select ${newKey && 'gen_random_uuid(), '}$1, id from people where name like 'p%' order by random() limit 1`,
+        [`w${i}`],
+      );
+      await app.query(`insert into orders (person_id, no) select id, $2::int from people where name = $1`, [
+        `w${i}`,
+        i,
+      ]);
+      await app.query(
+        `update people set manager_id = (select id from people where name like 'p%' order by random() limit 1) where name = $1`,
+        [`w${i - 3}`],
+      );
+      await app.query(`delete from people where name = $1`, [`w${i - 5}`]);
+      done += 1;
+    }
+    return done;
+  });
+  return async () => {
+    running = false;
+    return (await Promise.all(loops)).reduce((sum, one) => sum + one, 0);
+  };
+}
+
+test.each([
+  ['before-swap', ''],
+  ['after-swap', ''],
+  ['after-swap', 'id, '],
+] as const)('what clients write while it looks is no failure (%s, %s)', async (moment, newKey) => {
+  if (moment === 'after-swap') await scene.swap();
+  const stop = await writers(newKey);
+  const found: string[] = [];
+  try {
+    for (const rounds of [1, 2, 3, 4, 5, 6, 7, 8])
+      found.push(...(await scene.failures(moment, rounds % 2 ? undefined : 100)));
+  } finally {
+    expect(await stop()).toBeGreaterThan(20);
+  }
+  expect(found).toEqual([]);
+});
+
 describe('after the cutover', () => {
   beforeEach(() => scene.swap());
 
