@@ -10,7 +10,8 @@ const limit = 4000;
  */
 export function detailsOf(status: Status, commands: Command[]): string {
   const sections = [headline(status), window(status), failure(status), checkpoint(status)];
-  const typed = commands.map((command, at) => told(command, at === 0 ? 'Type next, to' : 'Or, to'));
+  const begin = status.failure === null ? 'Type next, to' : 'Once that is mended, type this to';
+  const typed = commands.map((command, at) => told(command, at === 0 ? begin : 'Or, to'));
   const rest = [progress(status), notes(status), wayBack(status)];
   const first = typed.slice(0, 1);
   // by need: what is going on, the first command, then everything else as long as there is room
