@@ -65,9 +65,11 @@ export function isFailure(
 ): boolean {
   if (difference.what === 'missing') return true;
   if (expected === 'after') return false;
-  const name = difference.on.slice(difference.on.lastIndexOf('.') + 1);
-  if (expected === 'twins') return !made.includes(name);
-  return made.includes(name) || view.substitution.members.some((m) => name === m.shadow || name === m.legacy);
+  const isCalled = (name: string | null) => name !== null && difference.on.endsWith(`.${name}`);
+  if (expected === 'twins') return !made.some(isCalled);
+  return (
+    made.some(isCalled) || view.substitution.members.some((m) => isCalled(m.shadow) || isCalled(m.legacy))
+  );
 }
 
 function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, scope: Scope): Line[] {

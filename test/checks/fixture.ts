@@ -20,6 +20,7 @@ import { serverFunctions } from '../../src/substitution/server-functions.js';
 import { type PhaseStatements, statementsOf } from '../../src/substitution/statements.js';
 import { PhaseView } from '../../src/substitution/view.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
+import type { SharedPostgres } from '../servers.js';
 
 export const shop = `
 create table people (
@@ -55,8 +56,8 @@ export class Scene {
     readonly session: Session,
   ) {}
 
-  static async open(sql: string = shop, version?: number): Promise<Scene> {
-    const db = await connectedDatabase(version);
+  static async open(sql: string = shop, on?: number | SharedPostgres): Promise<Scene> {
+    const db = await connectedDatabase(on);
     if (sql) await db.sql(sql);
     return new Scene(db, await openSession(db.connection, 'checks'));
   }

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { connectionVariable } from '../../src/postgres/environment.js';
-import { freshDatabase } from '../servers.js';
+import { freshDatabase, type SharedPostgres } from '../servers.js';
 
 export interface ConnectedDatabase {
   /** name of Rekey's connection: a role that owns the database and is no superuser */
@@ -17,8 +17,8 @@ export interface ConnectedDatabase {
 }
 
 /** A new database and a connection of Rekey's to it. */
-export async function connectedDatabase(version?: number): Promise<ConnectedDatabase> {
-  const database = await freshDatabase(version);
+export async function connectedDatabase(on?: number | SharedPostgres): Promise<ConnectedDatabase> {
+  const database = await freshDatabase(on);
   const connection = database.name.replaceAll('_', '-');
   process.env[connectionVariable(connection)] = database.ownerUrl;
   const open: Client[] = [];
