@@ -71,7 +71,7 @@ async function newestBackup(work: StepWork): Promise<string> {
   );
   if (row) return row.path;
   throw new RekeyError('StepFailed', {
-    code: 'backup.none',
+    code: 'backup.not-taken',
     message: `there is no backup of ${work.ref.phase}`,
     remedy: 'Roll the phase back and start it again.',
   });

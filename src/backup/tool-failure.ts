@@ -50,7 +50,7 @@ export function toolFailure(
     );
   if (/password authentication failed|no pg_hba\.conf entry|no password supplied/i.test(text))
     return failed(
-      'connection.refused',
+      'backup.login-refused',
       'the server refused the login',
       'Check the connection and its password.',
       '28000',
