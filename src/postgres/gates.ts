@@ -16,9 +16,10 @@ const columns = `opening::float8 as opening, phase, gate, plan_hash as "planHash
   deadline, closed_at as "closedAt", outcome`;
 
 /**
- * Opens a gate and gives the opening its number. The same `key` (run id and activity id) gives the same opening, so that
- * an activity that is tried again opens one gate. Openings of this phase that a reset or a terminated run left open are
- * closed as 'superseded'.
+ * Opens a gate and gives the opening its number. The same `key` (run id, a blank, activity id) gives the same opening, so
+ * that an activity that is tried again opens one gate. Openings of this phase that a reset or a terminated run left open,
+ * and those of the same gate, are closed as 'superseded'; a step that parks closes no checkpoint of its own run, whose
+ * approval it goes on with after a retry.
  */
 export async function openGate(
   session: Session,
@@ -43,8 +44,9 @@ export async function openGate(
     if (there) return there;
     await session.query(
       `update rekey.opening set closed_at = pg_catalog.clock_timestamp(), outcome = 'superseded'
-       where phase = $1 and closed_at is null`,
-      [gate.phase],
+       where phase = $1 and closed_at is null
+         and (gate = $2 or pg_catalog.split_part(key, ' ', 1) <> pg_catalog.split_part($3, ' ', 1))`,
+      [gate.phase, gate.gate, gate.key],
     );
     return session.one<OpeningRow>(
       `insert into rekey.opening (phase, gate, plan_hash, parked, deadline, key)

@@ -50,25 +50,34 @@ describe('an opening of a gate', () => {
   const gate = { phase: 'users', gate: 'before-swap', planHash: 'abc', parked: false, deadline: null };
 
   test('keeps its number when the activity that opened it is tried again, even at the same moment', async () => {
-    const first = await openGate(session, { ...gate, key: 'run-1/7' });
+    const first = await openGate(session, { ...gate, key: 'run-1 7' });
     const again = await Promise.all(
       ['a', 'b'].map((who) =>
-        withSession(database.connection, who, (other) => openGate(other, { ...gate, key: 'run-1/7' })),
+        withSession(database.connection, who, (other) => openGate(other, { ...gate, key: 'run-1 7' })),
       ),
     );
     expect(again.map(({ opening }) => opening)).toEqual([first.opening, first.opening]);
   });
 
   test('closes the one that a reset has left open, and is the newest from then on', async () => {
-    const old = await openGate(session, { ...gate, key: 'run-1/7' });
-    const fresh = await openGate(session, { ...gate, key: 'run-2/7' });
+    const old = await openGate(session, { ...gate, key: 'run-1 7' });
+    const fresh = await openGate(session, { ...gate, key: 'run-2 7' });
     expect(fresh.opening).toBeGreaterThan(old.opening);
     expect(await newestOpening(session, 'users')).toMatchObject({ opening: fresh.opening, closedAt: null });
-    expect(await openGate(session, { ...gate, key: 'run-1/7' })).toMatchObject({ outcome: 'superseded' });
+    expect(await openGate(session, { ...gate, key: 'run-1 7' })).toMatchObject({ outcome: 'superseded' });
+  });
+
+  test('stays open while a later step of the same run parks, so that a retry goes on with its approval', async () => {
+    const approved = await openGate(session, { ...gate, key: 'run-3 1' });
+    await openGate(session, { ...gate, gate: 'hook before-swap', parked: true, key: 'run-3 2' });
+    expect(await newestOpening(session, 'users', 'before-swap')).toMatchObject({
+      opening: approved.opening,
+      closedAt: null,
+    });
   });
 
   test('can get another deadline while it is open, and keeps its first outcome', async () => {
-    const { opening } = await openGate(session, { ...gate, gate: 'after-swap', key: 'run-2/9' });
+    const { opening } = await openGate(session, { ...gate, gate: 'after-swap', key: 'run-2 9' });
     await setDeadline(session, opening, '2030-01-02T03:04:05.000Z');
     await closeGate(session, opening, 'approved');
     await closeGate(session, opening, 'rejected');
