@@ -76,7 +76,7 @@ export async function openRollBack(
         `Roll back ${later[later.length - 1]?.phase} first: the newest phase comes first.`,
       );
     }
-    const wayBack = await wayBackOf(session, plan, phase, row);
+    const wayBack = await wayBackOf(session, row);
     const brief = await briefOf(plan, phase, row, session);
     if (!wayBack.open) return { ...brief, wayBack };
     await claim(session, plan, request.run, cluster);

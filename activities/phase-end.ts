@@ -2,6 +2,7 @@ import { openSession } from '../src/postgres/connect.js';
 import { type Owner, readOwner } from '../src/postgres/ownership.js';
 import { setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
+import { metricsOf } from '../src/report/metrics.js';
 import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { Cluster } from './cluster.js';
@@ -28,21 +29,24 @@ export function closePhase(
   });
 }
 
-export async function outcomeOf(session: Session, phase: string): Promise<PhaseOutcome> {
-  const figures = await session.one<Record<string, number>>(
-    `select
-       (select pg_catalog.count(distinct table_name) from rekey.member where phase = $1)::float8 as tables,
-       (select coalesce(pg_catalog.sum(rows_done), 0) from rekey.cursor where phase = $1)::float8 as rows,
-       pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() - (select started_at from rekey.phase where phase = $1))::numeric, 1)::float8 as seconds,
-       (select coalesce(pg_catalog.round(pg_catalog.max(duration_ms + coalesce(lock_wait_ms, 0))::numeric, 1), 0) from rekey.journal
-         where phase = $1 and kind = 'locks')::float8 as "longestLockMs",
-       (select pg_catalog.count(*) from rekey.journal where phase = $1 and kind = 'statement')::float8 as statements,
-       (select pg_catalog.count(*) from rekey.member where phase = $1 and role = 'reference')::float8 as "references",
-       (select coalesce(pg_catalog.max(duration_ms), 0) from rekey.journal where phase = $1 and kind = 'locks' and step = 'swapKeys')::float8 as "cutoverMs"`,
+async function outcomeOf(session: Session, phase: string): Promise<PhaseOutcome> {
+  const { rows, longestLockMs, statements, steps, tries } = await metricsOf(session, phase);
+  const counts = await session.one<{ tables: number; references: number; seconds: number }>(
+    `select pg_catalog.count(distinct m.table_name)::float8 as tables,
+       pg_catalog.count(*) filter (where m.role = 'reference')::float8 as "references",
+       (select extract(epoch from pg_catalog.clock_timestamp() - p.started_at) from rekey.phase p where p.phase = $1)::float8 as seconds
+     from rekey.member m where m.phase = $1`,
     [phase],
   );
-  const { tables = 0, rows = 0, seconds = 0, longestLockMs = 0, ...metrics } = figures;
-  return { tables, rows, seconds, longestLockMs, metrics };
+  const cutoverMs = steps.find((s) => s.step === 'swapKeys')?.longestLockMs ?? 0;
+  const tenth = (value: number) => Math.round(value * 10) / 10;
+  return {
+    tables: counts.tables,
+    rows,
+    seconds: tenth(counts.seconds),
+    longestLockMs: tenth(longestLockMs),
+    metrics: { statements, tries, references: counts.references, cutoverMs: tenth(cutoverMs) },
+  };
 }
 
 /**

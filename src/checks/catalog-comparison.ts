@@ -3,8 +3,8 @@ import type { Catalog, CatalogObject, Table } from '../catalog/model.js';
 import type { IndexShape } from '../kinds/index-shape.js';
 import type { TableId } from '../plan/model.js';
 import { at } from '../substitution/domains.js';
+import { surrogateObjects } from '../substitution/surrogate-objects.js';
 import type { PhaseView } from '../substitution/view.js';
-import { surrogateObjects } from './surrogate-objects.js';
 
 /**
  * What a catalog is compared with. `twins`: before the cutover, every object that names a member has its twin on the

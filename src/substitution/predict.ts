@@ -4,15 +4,14 @@ import type { Catalog, CatalogObject, Column, Table } from '../catalog/model.js'
 import type { ColumnAttributes } from '../kinds/column-attributes.js';
 import type { Default } from '../kinds/default.js';
 import type { ExtendedStatistics } from '../kinds/extended-statistics.js';
-import type { ForeignKey } from '../kinds/foreign-key.js';
 import type { NotNull } from '../kinds/not-null.js';
 import { overReference, type PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
 import type { ColumnRef, TableId } from '../plan/model.js';
 import { at } from './domains.js';
-import type { Member } from './model.js';
-import { called, type NewName, plainShape, simpleShape, withColumns } from './predict-object.js';
+import { called, type NewName, plainShape, withColumns } from './predict-object.js';
 import { plansOf, touchedObjects } from './statements.js';
+import { surrogateObjects } from './surrogate-objects.js';
 import { shadowsOf } from './sync.js';
 import type { PhaseView } from './view.js';
 
@@ -29,7 +28,7 @@ export function catalogAfter(view: PhaseView, kinds: AnyKind[]): Catalog {
     ...view.catalog.objects.flatMap((o) =>
       touched.has(o.id) ? afterCutover(view, o) : [withColumns(o, toLegacy(view), false)],
     ),
-    ...surrogateObjects(view),
+    ...surrogateObjects(view, 'after'),
   ];
   const tables = view.catalog.tables.map((table) => tableAfter(view, table, objects));
   return {
@@ -140,87 +139,6 @@ function notNullAfter(view: PhaseView, object: NotNull, twin: NotNull, aside: No
     ...(isReference ? [] : [called(aside, legacy)]),
     ...(view.isDuplicate(object.id) ? [] : [called(twin, nameOf(twin))]),
   ];
-}
-
-/** What a surrogate brings that stood nowhere before. */
-function surrogateObjects(view: PhaseView): CatalogObject[] {
-  return view.substitution.members.flatMap((member) => {
-    if (member.role === 'surrogate') return ownKey(view, member);
-    if (member.role === 'surrogate-reference') return reference(view, member);
-    return [];
-  });
-}
-
-function ownKey(view: PhaseView, { table, after }: Member): CatalogObject[] {
-  const primary = view.catalog.objects.find(
-    (o) => o.kind === 'unique-key' && o.table === table && (o as UniqueKey).primary,
-  ) as UniqueKey;
-  const names = [{ table, column: after }];
-  const key: UniqueKey = {
-    ...called(primary, primary.name),
-    names,
-    columns: [after],
-    deferrable: false,
-    deferred: false,
-    shape: simpleShape(after, true),
-    comment: null,
-    indexComment: null,
-  };
-  const hasName = view.version >= 180000;
-  const relation = `${view.nameOf(table)}_${after}_not_null`;
-  const name = hasName ? cutName(relation) : relation;
-  const notNull: NotNull = {
-    kind: 'not-null',
-    id: `not-null ${table}.${name}`,
-    table,
-    name,
-    names,
-    column: after,
-    validated: true,
-    noInherit: false,
-    hasName,
-  };
-  return [key, notNull];
-}
-
-function reference(view: PhaseView, member: Member): CatalogObject[] {
-  const { table, after } = member;
-  const root = view.substitution.members.find(
-    (m) => m.role === 'surrogate' && m.table === member.domain,
-  ) as Member;
-  const columns = member.forward.by === 'function' ? member.forward.columns : [];
-  const pair = view.catalog.objects.find(
-    (o) =>
-      o.kind === 'foreign-key' &&
-      o.table === table &&
-      (o as ForeignKey).refTable === root.table &&
-      columns.every((c) => (o as ForeignKey).columns.includes(c)),
-  ) as ForeignKey;
-  const indexName = view.newName(`${view.nameOf(table)}_${after}_idx`, view.schemaOf(table));
-  const index: PlainIndex = {
-    kind: 'index',
-    id: `index ${table}.${indexName}`,
-    table,
-    name: indexName,
-    names: [{ table, column: after }],
-    shape: simpleShape(after, false),
-    comment: null,
-    valid: true,
-  };
-  const key: ForeignKey = {
-    ...called(pair, cutName(`${view.nameOf(table)}_${after}_fkey`)),
-    names: [
-      { table, column: after },
-      { table: root.table, column: root.after },
-    ],
-    columns: [after],
-    refColumns: [root.after],
-    match: 'simple',
-    setColumns: [],
-    validated: true,
-    comment: null,
-  };
-  return [index, key];
 }
 
 /** Where a key is adopted, two columns' attributes have gone to one. */

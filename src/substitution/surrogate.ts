@@ -1,9 +1,7 @@
-import { cutName } from '../catalog/cut-name.js';
 import { nothing, type ObjectPlan } from '../catalog/kind.js';
 import { quoteIdent } from '../catalog/quote.js';
 import { body, type ForeignKey } from '../kinds/foreign-key.js';
 import { notNull } from '../kinds/not-null.js';
-import type { UniqueKey } from '../kinds/unique-key.js';
 import {
   addConstraintWork,
   createIndexWork,
@@ -13,6 +11,14 @@ import {
   validateConstraintWork,
 } from '../kinds/work.js';
 import type { Member } from './model.js';
+import {
+  compositeKey,
+  pairKey,
+  rootOf,
+  surrogateForeignKeyName,
+  surrogateIndexName,
+  surrogateNotNullName,
+} from './surrogate-objects.js';
 import type { PhaseView } from './view.js';
 
 /** What a surrogate brings that stood nowhere before: a primary key over it and, in each child, an index and a foreign key. */
@@ -26,9 +32,7 @@ export function surrogatePlans(view: PhaseView): ObjectPlan[] {
 
 function ownKey(view: PhaseView, member: Member): ObjectPlan {
   const { table } = member;
-  const primary = view.catalog.objects.find(
-    (o) => o.kind === 'unique-key' && o.table === table && (o as UniqueKey).primary,
-  ) as UniqueKey;
+  const primary = compositeKey(view, table);
   const schema = view.schemaOf(table);
   const twin = view.newName(`${view.nameOf(table)}_${member.after}_uuid`, schema);
   const constraint = `constraint ${primary.name} on ${table}`;
@@ -61,7 +65,7 @@ function ownKey(view: PhaseView, member: Member): ObjectPlan {
 
 function notNullPlan(view: PhaseView, member: Member): ObjectPlan {
   const { table } = member;
-  const name = cutName(`${view.nameOf(table)}_${member.after}_not_null`);
+  const name = surrogateNotNullName(view, member);
   const plan = notNull.plan(
     {
       kind: 'not-null',
@@ -106,20 +110,10 @@ function bound(view: PhaseView) {
 
 function reference(view: PhaseView, member: Member): ObjectPlan {
   const { table } = member;
-  const root = view.substitution.members.find(
-    (m) => m.role === 'surrogate' && m.table === member.domain,
-  ) as Member;
-  const columns = member.forward.by === 'function' ? member.forward.columns : [];
-  const pair = view.catalog.objects.find(
-    (o) =>
-      o.kind === 'foreign-key' &&
-      o.table === table &&
-      (o as ForeignKey).refTable === root.table &&
-      columns.every((c) => (o as ForeignKey).columns.includes(c)),
-  ) as ForeignKey;
-  const schema = view.schemaOf(table);
-  const index = view.newName(`${view.nameOf(table)}_${member.after}_idx`, schema);
-  const name = cutName(`${view.nameOf(table)}_${member.after}_fkey`);
+  const root = rootOf(view, member);
+  const pair = pairKey(view, member);
+  const index = surrogateIndexName(view, member);
+  const name = surrogateForeignKeyName(view, member);
   const both = [...new Set([table, root.table])];
   const key: ForeignKey = {
     ...pair,
