@@ -1,8 +1,10 @@
 import type { AnyKind, View } from '../catalog/kind.js';
 import type { Catalog, CatalogObject, Table } from '../catalog/model.js';
+import type { ColumnAttributes } from '../kinds/column-attributes.js';
 import type { IndexShape } from '../kinds/index-shape.js';
 import type { TableId } from '../plan/model.js';
-import { at } from '../substitution/domains.js';
+import { at } from '../substitution/live-keys.js';
+import { mergeAttributes } from '../substitution/merge-attributes.js';
 import { surrogateObjects } from '../substitution/surrogate-objects.js';
 import type { PhaseView } from '../substitution/view.js';
 
@@ -80,7 +82,9 @@ function wantedObjects(view: PhaseView, kinds: AnyKind[], expected: Expected, sc
         ? plain(view)
         : view;
   const lines: Line[] = [];
-  for (const object of view.catalog.objects) {
+  const place = (o: ColumnAttributes) => at(o.table, view.member(o.table, o.column)?.after ?? o.column);
+  const objects = expected === 'same' ? view.catalog.objects : mergeAttributes(view.catalog.objects, place);
+  for (const object of objects) {
     if (!inScope(view, object) || namesAny(object, earlier(view))) continue;
     const member = object.names.some((c) => view.member(c.table, c.column) !== undefined);
     if ((scope.touched || expected === 'twins') && !member) continue;

@@ -5,8 +5,9 @@ import { KeyIndex } from '../plan/domains.js';
 import { loadPlanText } from '../plan/load.js';
 import type { ColumnRef, Plan, TableId, TablesPhase } from '../plan/model.js';
 import { proposePlan } from '../plan/propose.js';
-import { at, substitutionOf } from '../substitution/domains.js';
+import { substitutionOf } from '../substitution/domains.js';
 import { keyFactsOf } from '../substitution/key-facts.js';
+import { at } from '../substitution/live-keys.js';
 import { statementsOf } from '../substitution/statements.js';
 import { PhaseView } from '../substitution/view.js';
 

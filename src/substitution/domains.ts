@@ -1,10 +1,9 @@
 import type { Catalog } from '../catalog/model.js';
 import type { Hazard } from '../errors.js';
-import type { ForeignKey } from '../kinds/foreign-key.js';
-import type { UniqueKey } from '../kinds/unique-key.js';
 import type { ColumnRef, Plan, PlannedTable, TableId, TablesPhase } from '../plan/model.js';
+import { at, LiveKeys } from './live-keys.js';
 import type { Domain, Member, Substitution } from './model.js';
-import { keyFunction, keySequence, legacyName, shadowName, shadowOfKey } from './names.js';
+import { keyFunction, legacyName, shadowName, shadowOfKey } from './names.js';
 
 const integers = new Set(['smallint', 'integer', 'bigint']);
 
@@ -23,21 +22,15 @@ class Builder {
   private readonly members = new Map<string, Member>();
   private readonly domains: Domain[] = [];
   private readonly hazards: Hazard[] = [];
-  private readonly legacy: Set<string>;
-  private readonly foreignKeys: ForeignKey[];
-  private readonly primaryKeys: Map<TableId, UniqueKey>;
+  private readonly keys: LiveKeys;
 
   constructor(
     private readonly plan: Plan,
     private readonly phase: TablesPhase,
-    private readonly catalog: Catalog,
+    catalog: Catalog,
     private readonly legacyColumns: ColumnRef[],
   ) {
-    this.legacy = new Set(legacyColumns.map((c) => at(c.table, c.column)));
-    const live = catalog.objects.filter((o) => !o.names.some((c) => this.legacy.has(at(c.table, c.column))));
-    this.foreignKeys = live.filter((o) => o.kind === 'foreign-key') as ForeignKey[];
-    const keys = live.filter((o) => o.kind === 'unique-key') as UniqueKey[];
-    this.primaryKeys = new Map(keys.filter((k) => k.primary).map((k) => [k.table, k]));
+    this.keys = new LiveKeys(plan, catalog, legacyColumns);
   }
 
   build(): Substitution {
@@ -50,7 +43,7 @@ class Builder {
       phase: this.phase.phase,
       domains: this.domains,
       members,
-      tables: this.inLockOrder(new Set(members.map((m) => m.table))),
+      tables: this.keys.inLockOrder(new Set(members.map((m) => m.table))),
       legacyColumns: this.legacyColumns,
       hazards: this.hazards,
     };
@@ -71,9 +64,9 @@ class Builder {
       column,
       source: 'derived',
       version,
-      time: time !== null && this.columnOf(planned.table, time) ? time : null,
+      time: time !== null && this.keys.columnOf(planned.table, time) ? time : null,
       keyFunction: keyFunction(planned.table),
-      sequence: this.sequenceFor(planned.table, column),
+      sequence: this.keys.sequenceFor(planned.table, column),
     };
     this.domains.push(domain);
     this.addKey(domain, planned.table, column);
@@ -86,13 +79,13 @@ class Builder {
 
   /** A key whose column refers to another key of this phase belongs to that one's domain, listed or not. */
   private parentListedHere(table: TableId, column: string): boolean {
-    return this.foreignKeys.some((k) => {
+    return this.keys.foreignKeys.some((k) => {
       const i = k.table === table ? k.columns.indexOf(column) : -1;
       return (
         i >= 0 &&
         k.refTable !== table &&
         this.phase.tables.some((t) => t.table === k.refTable) &&
-        this.primaryKeys.get(k.refTable)?.columns.includes(k.refColumns[i] as string)
+        this.keys.primaryKeys.get(k.refTable)?.columns.includes(k.refColumns[i] as string)
       );
     });
   }
@@ -120,14 +113,14 @@ class Builder {
       version: this.domains.find((d) => d.root === reference.domain)?.version ?? 4,
       time: null,
       keyFunction: null,
-      sequence: this.sequenceFor(table, column),
+      sequence: this.keys.sequenceFor(table, column),
     };
     this.domains.push(domain);
     const forward = { ...reference.forward };
     reference.shadow = shadowOfKey;
     reference.after = as;
     this.checkName(table, shadowOfKey);
-    if (as !== column && as !== adopt && this.columnOf(table, as))
+    if (as !== column && as !== adopt && this.keys.columnOf(table, as))
       this.taken(table, as, 'the plan gives the adopted key this name');
     this.members.set(at(table, column), {
       table,
@@ -135,7 +128,7 @@ class Builder {
       shadow: shadowOfKey,
       after: as,
       legacy: legacyName(column),
-      type: this.columnOf(table, column)?.type ?? null,
+      type: this.keys.columnOf(table, column)?.type ?? null,
       role: 'key',
       isReference: false,
       domain: table,
@@ -155,7 +148,7 @@ class Builder {
   private surrogate(planned: PlannedTable): void {
     if (planned.key.source !== 'surrogate') return;
     const { table } = planned;
-    const key = this.primaryKeys.get(table);
+    const key = this.keys.primaryKeys.get(table);
     if (!key || key.columns.length < 2) {
       this.hazard(
         'surrogate-not-composite',
@@ -186,14 +179,14 @@ class Builder {
       sequence: null,
     });
     const { surrogate, children } = planned.key;
-    if (this.columnOf(table, surrogate))
+    if (this.keys.columnOf(table, surrogate))
       this.taken(table, surrogate, 'the plan gives the surrogate key this name');
     this.addSurrogate(table, surrogate, shadowOfKey, 'surrogate', table, name, key.columns);
-    for (const fk of this.foreignKeys) {
+    for (const fk of this.keys.foreignKeys) {
       if (fk.refTable !== table || fk.refColumns.length !== key.columns.length) continue;
       const columns = key.columns.map((c) => fk.columns[fk.refColumns.indexOf(c)]);
       if (columns.some((c) => c === undefined)) continue;
-      if (this.columnOf(fk.table, children))
+      if (this.keys.columnOf(fk.table, children))
         this.taken(fk.table, children, 'the plan gives the reference to the surrogate this name');
       this.addSurrogate(
         fk.table,
@@ -240,7 +233,7 @@ class Builder {
       shadow: shadowOfKey,
       after: column,
       legacy: legacyName(column),
-      type: this.columnOf(table, column)?.type ?? null,
+      type: this.keys.columnOf(table, column)?.type ?? null,
       role: 'key',
       isReference: false,
       domain: domain.root,
@@ -257,10 +250,10 @@ class Builder {
   ): void {
     const queue: ColumnRef[] = [{ table, column }];
     for (let parent = queue.shift(); parent; parent = queue.shift()) {
-      for (const child of this.childrenOf(parent)) {
+      for (const child of this.keys.childrenOf(parent)) {
         const present = this.members.get(at(child.table, child.column));
         if (present) {
-          if (present.domain !== domain.root && !this.sameSource(present.domain, domain))
+          if (present.domain !== domain.root)
             this.hazard(
               'two-domains',
               `${child.table}.${child.column}`,
@@ -275,12 +268,8 @@ class Builder {
     }
   }
 
-  private sameSource(domain: TableId, other: Domain): boolean {
-    return domain === other.root;
-  }
-
   private addReference(domain: Domain, child: ColumnRef, forward: Member['forward']): void {
-    const column = this.columnOf(child.table, child.column);
+    const column = this.keys.columnOf(child.table, child.column);
     const type = column?.type ?? 'unknown';
     if (!integers.has(type)) {
       this.hazard(
@@ -308,22 +297,8 @@ class Builder {
     });
   }
 
-  private childrenOf(parent: ColumnRef): ColumnRef[] {
-    const declared = this.foreignKeys.flatMap((k) => {
-      if (k.refTable !== parent.table) return [];
-      return k.refColumns.flatMap((c, i) =>
-        c === parent.column ? [{ table: k.table, column: k.columns[i] as string }] : [],
-      );
-    });
-    const primary = this.primaryKeys.get(parent.table)?.columns;
-    const promised = this.plan.references
-      .filter((r) => r.to === parent.table && r.path === null && r.each === null && r.by === null)
-      .map((r) => r.from);
-    return [...declared, ...(primary?.length === 1 && primary[0] === parent.column ? promised : [])];
-  }
-
   private singleKey(table: TableId): string | null {
-    const key = this.primaryKeys.get(table);
+    const key = this.keys.primaryKeys.get(table);
     if (!key) {
       this.hazard(
         'no-primary-key',
@@ -343,7 +318,7 @@ class Builder {
       return null;
     }
     const column = key.columns[0] as string;
-    const type = this.columnOf(table, column)?.type ?? 'unknown';
+    const type = this.keys.columnOf(table, column)?.type ?? 'unknown';
     if (!integers.has(type)) {
       this.hazard(
         'key-no-integer',
@@ -356,17 +331,8 @@ class Builder {
     return column;
   }
 
-  private sequenceFor(table: TableId, column: string): string | null {
-    const found = this.columnOf(table, column);
-    return found && (found.identity || found.default) ? null : keySequence(table);
-  }
-
-  private columnOf(table: TableId, column: string) {
-    return this.catalog.tables.find((t) => t.id === table)?.columns.find((c) => c.name === column);
-  }
-
   private checkName(table: TableId, name: string): void {
-    if (this.columnOf(table, name)) this.taken(table, name, 'Rekey needs this name');
+    if (this.keys.columnOf(table, name)) this.taken(table, name, 'Rekey needs this name');
   }
 
   private taken(table: TableId, name: string, why: string): void {
@@ -382,25 +348,4 @@ class Builder {
     if (!this.hazards.some((h) => h.hazard === hazard && h.on === on))
       this.hazards.push({ hazard, rank: 'stop', on, message, remedy });
   }
-
-  /** Referencing tables before referenced ones; inside a cycle by name. */
-  private inLockOrder(tables: Set<TableId>): TableId[] {
-    const order: TableId[] = [];
-    const visiting = new Set<TableId>();
-    const visit = (table: TableId) => {
-      if (visiting.has(table)) return;
-      visiting.add(table);
-      const children = this.foreignKeys
-        .filter((k) => k.refTable === table && tables.has(k.table))
-        .map((k) => k.table);
-      for (const child of [...new Set(children)].sort()) visit(child);
-      order.push(table);
-    };
-    for (const table of [...tables].sort()) visit(table);
-    return order;
-  }
-}
-
-export function at(table: TableId, column: string): string {
-  return `${table}\u0000${column}`;
 }

@@ -4,7 +4,7 @@ import type { PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
 import type { KeyFacts } from '../plan/domains.js';
 import type { ColumnRef } from '../plan/model.js';
-import { at } from './domains.js';
+import { at } from './live-keys.js';
 
 /** What checking or proposing a plan asks of a catalog; what stands on legacy columns is history. Pure. */
 export function keyFactsOf(catalog: Catalog, legacyColumns: ColumnRef[] = []): KeyFacts {

@@ -1,14 +1,14 @@
 import { cutName } from '../catalog/cut-name.js';
 import type { AnyKind } from '../catalog/kind.js';
 import type { Catalog, CatalogObject, Column, Table } from '../catalog/model.js';
-import type { ColumnAttributes } from '../kinds/column-attributes.js';
 import type { Default } from '../kinds/default.js';
 import type { ExtendedStatistics } from '../kinds/extended-statistics.js';
 import type { NotNull } from '../kinds/not-null.js';
 import { overReference, type PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
 import type { ColumnRef, TableId } from '../plan/model.js';
-import { at } from './domains.js';
+import { at } from './live-keys.js';
+import { mergeAttributes } from './merge-attributes.js';
 import { called, type NewName, plainShape, withColumns } from './predict-object.js';
 import { plansOf, touchedObjects } from './statements.js';
 import { surrogateObjects } from './surrogate-objects.js';
@@ -34,7 +34,7 @@ export function catalogAfter(view: PhaseView, kinds: AnyKind[]): Catalog {
   return {
     ...view.catalog,
     tables,
-    objects: merged(objects)
+    objects: mergeAttributes(objects, (o) => o.id)
       .map((o) => (o.kind === 'statistics' ? inColumnOrder(o as ExtendedStatistics, tables) : o))
       .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
   };
@@ -139,28 +139,6 @@ function notNullAfter(view: PhaseView, object: NotNull, twin: NotNull, aside: No
     ...(isReference ? [] : [called(aside, legacy)]),
     ...(view.isDuplicate(object.id) ? [] : [called(twin, nameOf(twin))]),
   ];
-}
-
-/** Where a key is adopted, two columns' attributes have gone to one. */
-function merged(objects: CatalogObject[]): CatalogObject[] {
-  const found = new Map<string, CatalogObject>();
-  for (const object of objects) {
-    const before = found.get(object.id) as ColumnAttributes | undefined;
-    if (!before || object.kind !== 'column-attributes') {
-      found.set(object.id, object);
-      continue;
-    }
-    const next = object as ColumnAttributes;
-    const isNew = (p: ColumnAttributes['privileges'][number]) =>
-      !before.privileges.some((q) => q.grantee === p.grantee && q.privilege === p.privilege);
-    found.set(object.id, {
-      ...before,
-      comment: next.comment ?? before.comment,
-      statisticsTarget: next.statisticsTarget ?? before.statisticsTarget,
-      privileges: [...before.privileges, ...next.privileges.filter(isNew)],
-    } as ColumnAttributes);
-  }
-  return [...found.values()];
 }
 
 /** Old columns under their legacy names in their places, the UUID columns behind them. */

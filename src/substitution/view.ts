@@ -5,7 +5,7 @@ import { quoteLiteral, quoteTable, splitTableId } from '../catalog/quote.js';
 import type { PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
 import type { TableId, TablesPhase } from '../plan/model.js';
-import { at } from './domains.js';
+import { at } from './live-keys.js';
 import type { Domain, Member, Substitution } from './model.js';
 import { FreeNames, legacyName, twinName } from './names.js';
 
