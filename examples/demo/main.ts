@@ -81,7 +81,7 @@ async function play(
   const began = Date.now();
   try {
     await operator.type(
-      `temporal workflow start --type runMigration --task-queue rekey --workflow-id ${workflowId} --fail-existing --input '{"plan":"plan","connection":"testapp"}'`,
+      `temporal workflow start --type runMigration --task-queue rekey --workflow-id ${workflowId} --fail-existing --input '{"plan":"testapp","connection":"testapp"}'`,
     );
     const end = await follow(stage, operator, options.interactive, say);
     const seconds = (Date.now() - began) / 1000;

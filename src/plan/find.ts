@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RekeyError } from '../errors.js';
 import { readPlanText } from './load.js';
@@ -15,8 +15,9 @@ export interface FoundPlan {
 }
 
 /**
- * Reads the plan `name` from the directory REKEY_PLANS: `name.yaml`, `name.yml`, or a path of a file in it, never one
- * outside of it, symbolic links included. Throws BadInput: `plan.no-directory`, `plan.not-found`, `plan.outside`,
+ * Reads the plan `name` from the directory REKEY_PLANS: `name.yaml`, `name.yml`, a path of a file in it, or the one file
+ * at its top whose `plan:` is that name (what a run prints to type next is the plan's own name). Never a file outside of
+ * it, symbolic links included. Throws BadInput: `plan.no-directory`, `plan.not-found`, `plan.outside`,
  * `plan.unreadable`, and PlanErrors for what is wrong in it.
  */
 export async function loadPlan(
@@ -68,7 +69,29 @@ async function fileOf(root: string, name: string): Promise<string> {
     if (!isInside(real)) throw outside();
     return real;
   }
-  throw notFound(name);
+  return fileThatIsCalled(root, name);
+}
+
+/** A plan may have another name than its file; two files of one name are too many. */
+async function fileThatIsCalled(root: string, name: string): Promise<string> {
+  const entries = await readdir(root, { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries) {
+    if (!entry.isFile() || !/\.ya?ml$/.test(entry.name)) continue;
+    const file = path.join(root, entry.name);
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const called = /^plan:[ \t]*(["']?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(text)?.[2];
+    if (called === name) found.push(file);
+  }
+  if (found.length > 1) {
+    throw badInput(
+      'plan.ambiguous',
+      `the plan "${name}" is in ${found.map((file) => path.basename(file)).join(' and in ')}`,
+      'Name one of the files, or take one out of the directory.',
+    );
+  }
+  if (found[0] === undefined) throw notFound(name);
+  return found[0];
 }
 
 function notFound(name: string): RekeyError {

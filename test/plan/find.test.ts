@@ -32,6 +32,13 @@ test('a plan is found by its name, with either ending, or by its path', async ()
   expect((await load('testapp.yaml')).plan.plan).toBe('testapp');
 });
 
+test('a plan is found by its own name in a file of another name, unless two files have it', async () => {
+  await writeFile(path.join(plans, 'file.yaml'), everyWord.replace('plan: testapp', 'plan: "orders" # 2026'));
+  expect(await load('orders')).toMatchObject({ file: 'file.yaml', plan: { plan: 'orders' } });
+  await writeFile(path.join(plans, 'copy.yaml'), everyWord.replace('plan: testapp', 'plan: orders'));
+  await expect(load('orders')).rejects.toMatchObject({ type: 'BadInput', code: 'plan.ambiguous' });
+});
+
 test('an error in a plan names its file as it is called in the directory', async () => {
   await expect(load('shop/bad')).rejects.toMatchObject({
     code: 'plan.unknown-word',
