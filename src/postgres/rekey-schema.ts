@@ -176,6 +176,12 @@ const tables: string[] = [
   primary key (table_name, old_id)
 ) partition by list (table_name)`,
   'create index if not exists uuid_migration_mapping_new_id on rekey.uuid_migration_mapping (new_id)',
+  `create table if not exists rekey.brought_key (
+  table_name text not null,
+  old_id bigint not null,
+  new_id uuid not null,
+  primary key (table_name, old_id)
+)`,
   `create table if not exists rekey.key_location (
   table_name text primary key,
   schema_name text not null,

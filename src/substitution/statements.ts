@@ -57,7 +57,12 @@ export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements
       ...swapBackTriggers(view),
     ]),
     // rows that came between the top-up before the locks and the locks: their UUIDs are asked for after dropColumns, too
-    afterSwapBack: [...topUps(view, 'before'), ...by((p) => p.afterSwapBack, -1), ...dropHoleIndexes(view)],
+    afterSwapBack: [
+      ...topUps(view, 'before'),
+      ...keepBroughtKeys(view),
+      ...by((p) => p.afterSwapBack, -1),
+      ...dropHoleIndexes(view),
+    ],
     dropLegacy: by((p) => p.dropLegacy, -1),
     made: [...new Set(plans.flatMap((p) => p.made))],
   };
@@ -181,6 +186,18 @@ function topUps(view: PhaseView, moment: 'before' | 'after'): Work[] {
   return view.substitution.domains
     .filter((d) => d.source !== 'surrogate')
     .map((d) => inRekey(topUpSql(view, d.root, moment), `mapping of ${d.root}`));
+}
+
+/** The same id gives the same UUID in a second run, also where the application brought it. */
+function keepBroughtKeys(view: PhaseView): Work[] {
+  return view.substitution.domains
+    .filter((d) => d.source === 'derived')
+    .map((d) =>
+      inRekey(
+        `select rekey.keep_brought_keys(${quoteLiteral(d.root)}, ${quoteLiteral(d.keyFunction as string)})`,
+        `key function of ${d.root}`,
+      ),
+    );
 }
 
 function analyze(view: PhaseView): Work[] {

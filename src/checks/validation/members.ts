@@ -1,4 +1,4 @@
-import { quoteIdent } from '../../catalog/quote.js';
+import { quoteIdent, quoteLiteral } from '../../catalog/quote.js';
 import type { TableId } from '../../plan/model.js';
 import { forwardExpression } from '../../substitution/key-expression.js';
 import type { Member } from '../../substitution/model.js';
@@ -54,7 +54,8 @@ function ownKey(view: PhaseView, member: Member, side: Side, checks: TableChecks
   checks.add({
     check: 'key-version',
     on,
-    condition: `pg_catalog.get_byte(pg_catalog.uuid_send(${uuid}), 6) >> 4 <> ${version}`,
+    // a key that the application brought keeps the version that it had
+    condition: `pg_catalog.get_byte(pg_catalog.uuid_send(${uuid}), 6) >> 4 <> ${version} and not exists (select from rekey.brought_key b where b.table_name = ${quoteLiteral(member.domain)} and b.new_id = ${uuid})`,
   });
 }
 

@@ -1,0 +1,67 @@
+import { connectionVariable } from '../../src/postgres/environment.js';
+import { freshDatabase, type TestDatabase } from '../servers.js';
+import { LocalRun } from './local-run.js';
+
+const plan = `
+version: 1
+plan: brought
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: people, tables: [people] }
+`;
+
+describe('A key that the application brought', () => {
+  let database: TestDatabase;
+  let run: LocalRun;
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+    process.env[connectionVariable('brought')] = database.ownerUrl;
+    await database.query(
+      `create table people (id serial primary key, name text not null, boss_id integer references people)`,
+    );
+    await database.query(`insert into people (name, boss_id) values ('ann', null), ('bob', 1), ('cid', 2)`);
+    run = new LocalRun('brought', plan);
+    await run.forward('foundation');
+  }, 60_000);
+
+  afterAll(async () => {
+    run.end();
+    delete process.env[connectionVariable('brought')];
+    await database.drop();
+  });
+
+  it('is the same in a second run after a rollback, and so is every derived one', async () => {
+    await run.forward('people');
+    const brought = '0192f0c1-7a3b-4c5d-8e6f-0123456789ab';
+    await database.query(
+      `insert into people (id, name, boss_id) select $1::uuid, 'dan', id from people where name = 'ann'`,
+      [brought],
+      database.rwUrl,
+    );
+    await database.query(
+      `insert into people (name, boss_id) values ('eve', $1::uuid)`,
+      [brought],
+      database.rwUrl,
+    );
+    const before = await keys();
+    await run.back('people');
+    expect(
+      await database.query(
+        `select p.name, b.name as boss from people p join people b on b.id = p.boss_id order by 1`,
+      ),
+    ).toEqual([
+      { name: 'bob', boss: 'ann' },
+      { name: 'cid', boss: 'bob' },
+      { name: 'dan', boss: 'ann' },
+      { name: 'eve', boss: 'dan' },
+    ]);
+
+    await run.forward('people');
+    expect(await keys()).toEqual(before);
+    expect(before).toContainEqual({ name: 'dan', id: brought, old: '4' });
+  }, 120_000);
+
+  const keys = () =>
+    database.query(`select name, id, rekey.old_key('people', id) as old from people order by name`);
+});
