@@ -39,10 +39,23 @@ test('ports are open to this machine only', () => {
   for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
 });
 
-test('the worker of docker-compose.yml is told everything that .env.example tells a worker', () => {
+test('the worker of docker-compose.yml is told everything that .env.example tells a worker, and what the plan asks for', () => {
   const [worker] = textOf('.env.example').split('# ---- demo and tests ----');
-  const needed = [...worker!.matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1]);
-  expect(Object.keys(compose.services.worker!.environment!).sort()).toEqual(needed.sort());
+  const needed = [...worker!.matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1]!);
+  const inPlan = [...textOf('examples/testapp/plan.yaml').matchAll(/\$\{([A-Z_]+)\}/g)].map(
+    (match) => match[1]!,
+  );
+  expect(inPlan).toContain('TESTAPP_URL');
+  expect(Object.keys(compose.services.worker!.environment!).sort()).toEqual(
+    [...new Set([...needed, ...inPlan])].sort(),
+  );
+});
+
+test('the hooks and HTTP checks of the example go to a service that listens there', () => {
+  const { hostname, port } = new URL(compose.services.worker!.environment!.TESTAPP_URL!);
+  const [node, script, ...args] = compose.services[hostname]!.command!;
+  expect([node, args]).toEqual(['node', ['--host', '0.0.0.0', '--port', port]]);
+  expect(projectFiles()).toContain(script!.replace(/^dist\/(.*)\.js$/, '$1.ts'));
 });
 
 test('what the containers run and mount is in the project', () => {

@@ -5,6 +5,7 @@ const named = new Set([...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map((matc
 
 /** Set by Rekey itself for what it starts, never by an operator. */
 const ours = new Set([
+  'REKEY_CLONE',
   'REKEY_KEY',
   'REKEY_MOMENT',
   'REKEY_PHASE',
@@ -37,8 +38,9 @@ test('every variable in .env.example is one that something reads', () => {
   );
 });
 
-test('the connection in .env.example has the name that the code would look for', () => {
+test('the connections in .env.example have the names that the code would look for', () => {
   expect([...named].filter((name) => name.startsWith('REKEY_CONNECTION_'))).toEqual([
     'REKEY_CONNECTION_TESTAPP',
+    'REKEY_CONNECTION_TESTAPP_SCRATCH',
   ]);
 });

@@ -21,9 +21,15 @@ export interface HookServer {
 
 /**
  * Stands for the application until there is one: takes the hooks' calls and answers the plan's HTTP checks
- * (POST /login, GET /reports, GET /health). Listens on loopback; port 0 lets the system choose.
+ * (POST /login, GET /reports, GET /health). Listens on loopback unless told otherwise; port 0 lets the system choose.
  */
-export async function startHookServer({ port = 0 }: { port?: number } = {}): Promise<HookServer> {
+export async function startHookServer({
+  port = 0,
+  host = '127.0.0.1',
+}: {
+  port?: number;
+  host?: string;
+} = {}): Promise<HookServer> {
   const calls: HookCall[] = [];
   const statuses = new Map<string, number>();
   const known = /^\/(hooks\/[\w-]+|login|reports|health)$/;
@@ -42,11 +48,11 @@ export async function startHookServer({ port = 0 }: { port?: number } = {}): Pro
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     calls,
     answer: (path, status) => statuses.set(path, status),
     close: () =>
