@@ -1,3 +1,4 @@
+import { cutName } from '../catalog/cut-name.js';
 import { splitTableId } from '../catalog/quote.js';
 import type {
   BackupKind,
@@ -158,7 +159,7 @@ function fillKey({ table, key, children }: WrittenTable, keys: KeyDefaults): Pla
     return {
       source: 'surrogate',
       surrogate: key.surrogate,
-      unique: key.unique ?? `uq_${name}`,
+      unique: key.unique ?? cutName(`uq_${name}`),
       children: children ?? `${name}_${key.surrogate}`,
     };
   }
