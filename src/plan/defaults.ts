@@ -160,7 +160,7 @@ function fillKey({ table, key, children }: WrittenTable, keys: KeyDefaults): Pla
       source: 'surrogate',
       surrogate: key.surrogate,
       unique: key.unique ?? cutName(`uq_${name}`),
-      children: children ?? `${name}_${key.surrogate}`,
+      children: children ?? cutName(`${name}_${key.surrogate}`),
     };
   }
   if (key && 'adopt' in key) return { source: 'adopted', adopt: key.adopt, as: key.as ?? 'id' };

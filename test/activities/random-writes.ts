@@ -47,7 +47,7 @@ export function randomWrites(
   labels: string[][],
   counter: { n: number },
 ): Write[] {
-  return Array.from({ length: int(g, 0, 4) }, () => randomWrite(g, schema, labels, counter));
+  return Array.from({ length: int(g, 0, 6) }, () => randomWrite(g, schema, labels, counter));
 }
 
 function randomWrite(g: Gen, schema: RandomSchema, labels: string[][], counter: { n: number }): Write {

@@ -42,6 +42,19 @@ test('every word of the vocabulary is read, with its unit', () => {
   });
 });
 
+test('names that a surrogate gets by default are cut to what PostgreSQL keeps', () => {
+  const table = `t${'x'.repeat(61)}`;
+  const plan = loadPlanText(
+    `version: 1\nplan: p\nphases:\n  - { phase: foundation, kind: foundation }\n  - { phase: one, tables: [{ table: ${table}, key: { surrogate: id } }] }\n`,
+    'long.yaml',
+  );
+  const { tables } = plan.phases[1] as TablesPhase;
+  const { key } = tables[0] as (typeof tables)[number];
+  expect(key).toMatchObject({ source: 'surrogate', unique: expect.stringMatching(/^uq_tx+_/) });
+  const { unique, children } = key as Extract<typeof key, { source: 'surrogate' }>;
+  expect([unique.length, children.length]).toEqual([63, 63]);
+});
+
 test('what is left out has the default of the design', () => {
   const plan = loadPlanText(smallest, 'small.yaml');
   expect(plan).toMatchObject({
