@@ -1,29 +1,31 @@
-import { estimateBackup, freeDisk } from '../src/backup/disk.js';
 import { type BackupRequest, type TakenBackup, takeBackup } from '../src/backup/dump.js';
 import { RekeyError } from '../src/errors.js';
 import { fromPostgres } from '../src/postgres/from-postgres.js';
 import { writeJournal } from '../src/postgres/journal.js';
 import type { Attempt } from './attempt.js';
+import { assertRoom } from './backup-room.js';
 import { connectionUrl } from './connection-url.js';
 import type { BackupResult, PhaseRef } from './contract.js';
+import { oidsOf } from './ground.js';
 import { journalStep, type StepWork, toPhaseWork, withStep } from './phase-work.js';
 
 /** pg_dump, or COPY files, or a snapshot that somebody else took; read back. Never deleted by a rollback. Locks: ACCESS SHARE. */
 export function backup(ref: PhaseRef, attempt: Attempt): Promise<BackupResult> {
   return withStep('backup', ref, attempt, async (work) => {
-    const taken = await takePhaseBackup(work, await backupName(work), await whatOf(work));
+    const { what, oids } = await whatOf(work);
+    const taken = await takePhaseBackup(work, await backupName(work), what, oids);
     await journalStep(work, { backup: taken.backup, files: taken.files, bytes: taken.bytes });
     const { already, backup: name, files, bytes, verified, format } = taken;
     return { already, backup: name, files, bytes, verified, format };
   });
 }
 
-async function whatOf(work: StepWork): Promise<BackupRequest['what']> {
+async function whatOf(work: StepWork): Promise<{ what: BackupRequest['what']; oids: number[] | null }> {
   const { backup: kind } = work.phase;
-  if (typeof kind === 'object') return { external: kind.external };
-  if (kind === 'full' || work.phase.kind !== 'tables') return { scope: 'full' };
-  const { view } = await toPhaseWork(work);
-  return { scope: 'tables', tables: view.substitution.tables };
+  if (typeof kind === 'object') return { what: { external: kind.external }, oids: null };
+  if (kind === 'full' || work.phase.kind !== 'tables') return { what: { scope: 'full' }, oids: null };
+  const tables = await toPhaseWork(work);
+  return { what: { scope: 'tables', tables: tables.view.substitution.tables }, oids: oidsOf(tables) };
 }
 
 /** One for each time that the phase is begun: a backup of before a rollback is none of the second run. */
@@ -32,14 +34,16 @@ async function backupName(work: StepWork): Promise<string> {
   return `${work.plan.plan}-${work.ref.phase}-${work.ref.planHash}-${began}`;
 }
 
+/** `oids`: of the tables that it is of, for measuring; null for the whole database. */
 export async function takePhaseBackup(
   work: StepWork,
   name: string,
   what: BackupRequest['what'],
+  oids: number[] | null = null,
 ): Promise<TakenBackup> {
   const root = backupRoot();
   const tables = 'scope' in what && what.scope === 'tables' ? what.tables : null;
-  if (!('external' in what)) await assertRoom(work, root);
+  if (!('external' in what)) await assertRoom(work, root, oids);
   const taken = await takeBackup(
     { url: connectionUrl(work.ref.connection), what, root, name, parallel: 2 },
     (progress) => work.heartbeat({ doing: `backup: ${progress.doing}`, bytes: progress.bytes }),
@@ -69,22 +73,5 @@ export function backupRoot(): string {
     message: 'REKEY_BACKUPS is not set, so that there is no place for backups',
     remedy:
       "Set REKEY_BACKUPS in the worker's environment to a directory with room, start the worker again, then resolve with retry.",
-  });
-}
-
-async function assertRoom(work: StepWork, root: string): Promise<void> {
-  const free = await freeDisk(root);
-  const need = await estimateBackup(
-    {
-      query: async (text: string, values?: unknown[]) => ({ rows: await work.session.query(text, values) }),
-    } as never,
-    null,
-  );
-  if (free > need) return;
-  const mb = (bytes: number) => `${Math.ceil(bytes / 1_048_576)} MB`;
-  throw new RekeyError('StepFailed', {
-    code: 'backup.no-room',
-    message: `the backup needs about ${mb(need)}, and ${mb(free)} are free`,
-    remedy: 'Make room where REKEY_BACKUPS points to, then resolve with retry.',
   });
 }

@@ -13,6 +13,7 @@ import { writeJournal } from '../src/postgres/journal.js';
 import { rekeySchemaStatements } from '../src/postgres/rekey-schema.js';
 import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
+import { backupRoom } from './backup-room.js';
 import type { PreflightResult } from './contract.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
 
@@ -27,7 +28,7 @@ export async function lookBeforeChange(
   const beat = (doing: string) => () => work.heartbeat({ doing });
   const judged = tables ? await lookAtTables(work, tables) : await lookWithoutTables(work);
   const readiness = await checkReadiness(work.session, work.phase, undefined, beat('readiness checks'));
-  const unhandled = [...judged.unhandled, ...readiness.hazards];
+  const unhandled = [...judged.unhandled, ...(await backupRoom(work, tables)), ...readiness.hazards];
   for (const { hazard, on, message } of judged.notes)
     await writeJournal(work.session, work.scope, { kind: 'note', object: on, detail: { hazard, message } });
   for (const { hazard, on, because } of judged.accepted)
@@ -108,7 +109,8 @@ async function freeDiskOfServer(work: StepWork): Promise<number | null> {
 
 const shown = 20;
 
-function hazardsStop(hazards: Hazard[]): RekeyError {
+/** One error for all that stands in the way. */
+export function hazardsStop(hazards: Hazard[]): RekeyError {
   const [first] = hazards;
   const lines = hazards.slice(0, shown).map((h) => `${h.hazard} on ${h.on}: ${h.message}; ${h.remedy}.`);
   const more = hazards.length > shown ? ` And ${hazards.length - shown} more.` : '';

@@ -12,25 +12,29 @@ import type { Session } from '../src/postgres/session.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import type { Attempt } from './attempt.js';
 import { briefOf } from './brief.js';
+import { refuseServer, refuseWhatIsNotThere } from './check-plan.js';
 import type { Cluster } from './cluster.js';
 import type { PhaseBrief, PhaseRequest, RollBackBrief, RunRef } from './contract.js';
-import { assertUnchanged, phaseNamed, phasesBegun } from './read-plan.js';
+import { phaseNamed, phasesBegun, refuseChanges } from './read-plan.js';
 import { version } from './version.js';
 import { wayBackOf } from './way-back.js';
 
 type Request = PhaseRequest & { run: RunRef };
 
 /**
- * Opens a phase for this run: reads the plan, refuses what can't be (unknown names, wrong order, a changed plan, a second
- * run), creates the schema rekey if it is not there, and writes who owns the database.
+ * Opens a phase for this run: reads the plan, refuses what can't be (BadInput: unknown names, what the database does not
+ * have, wrong order, a changed plan, a second run; Hazard: a server or role that the schema can't be made with), creates the schema rekey if it is not there, and writes who owns the database.
  */
 export async function openPhase(request: Request, _attempt: Attempt, cluster: Cluster): Promise<PhaseBrief> {
-  const { plan } = await loadPlan(request.plan);
+  const found = await loadPlan(request.plan);
+  const { plan } = found;
   const { phase, position } = phaseNamed(plan, request.phase);
   return withSession(request, async (session) => {
     const rows = await phasesBegun(session);
-    for (const row of rows) assertUnchanged(plan, row);
+    await refuseChanges(session, found, rows);
     assertOrder(plan, phase, position, rows);
+    await refuseWhatIsNotThere(session, found, rows, [phase.phase]);
+    await refuseServer(session);
     await createRekeySchema(session, serverFunctions);
     await claim(session, plan, request.run, cluster);
     const row = await openPhaseRow(session, {
@@ -53,11 +57,12 @@ export async function openRollBack(
   _attempt: Attempt,
   cluster: Cluster,
 ): Promise<RollBackBrief> {
-  const { plan } = await loadPlan(request.plan);
+  const found = await loadPlan(request.plan);
+  const { plan } = found;
   const { phase, position } = phaseNamed(plan, request.phase);
   return withSession(request, async (session) => {
     const rows = await phasesBegun(session);
-    for (const row of rows) assertUnchanged(plan, row);
+    await refuseChanges(session, found, rows);
     const row = rows.find((r) => r.phase === phase.phase);
     if (!row || row.state === 'rolled-back') {
       throw wrong(

@@ -1,5 +1,6 @@
 import { RekeyError } from '../src/errors.js';
-import { loadPlan } from '../src/plan/find.js';
+import { changesOf } from '../src/plan/changes.js';
+import { type FoundPlan, loadPlan } from '../src/plan/find.js';
 import { phaseHash } from '../src/plan/hash.js';
 import type { Phase, Plan } from '../src/plan/model.js';
 import { rekeySchemaVersionOf } from '../src/postgres/bootstrap.js';
@@ -8,19 +9,29 @@ import { readOwner } from '../src/postgres/ownership.js';
 import { type PhaseRow, readPhases } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
 import type { Attempt } from './attempt.js';
+import { refuseWhatIsNotThere } from './check-plan.js';
 import type { MigrationBrief, MigrationRequest, RunRef } from './contract.js';
+import { planOf } from './phase-documents.js';
 
 /** A run's view of its plan: the phases in order, each with its hash and where it stands in this database. */
 export async function readMigration(
   request: MigrationRequest & { run: RunRef },
   _attempt: Attempt,
 ): Promise<MigrationBrief> {
-  const { plan } = await loadPlan(request.plan);
+  const found = await loadPlan(request.plan);
+  const { plan } = found;
   const session = await openSession(request.connection, 'read migration');
   try {
     const rows = await phasesBegun(session);
     const owner = rows.length ? await readOwner(session) : null;
-    for (const row of rows) assertUnchanged(plan, row);
+    await refuseChanges(session, found, rows);
+    // of all phases to come: what the fifth asks for and is not there must not be found after the fourth
+    await refuseWhatIsNotThere(
+      session,
+      found,
+      rows,
+      plan.phases.map((p) => p.phase),
+    );
     return {
       plan: plan.plan,
       phases: plan.phases.map((phase) => {
@@ -45,11 +56,14 @@ export async function phasesBegun(session: Session): Promise<PhaseRow[]> {
   return (await rekeySchemaVersionOf(session)) === null ? [] : readPhases(session);
 }
 
-/** Running and finished phases may not change, later ones may. */
-export function assertUnchanged(plan: Plan, row: PhaseRow): void {
-  if (row.state === 'rolled-back') return;
-  const wrong = (code: string, message: string, remedy: string) =>
-    new RekeyError('BadInput', { code, message, remedy, where: row.phase });
+/** Running and finished phases may not change, later ones may. Throws BadInput with the first place that has. */
+export async function refuseChanges(session: Session, found: FoundPlan, rows: PhaseRow[]): Promise<void> {
+  for (const row of rows) if (row.state !== 'rolled-back') await refuseChange(session, found, row);
+}
+
+async function refuseChange(session: Session, { plan, locate }: FoundPlan, row: PhaseRow): Promise<void> {
+  const wrong = (code: string, message: string, remedy: string, where = row.phase) =>
+    new RekeyError('BadInput', { code, message, remedy, where });
   if (row.plan !== plan.plan) {
     throw wrong(
       'phase.other-plan',
@@ -65,13 +79,15 @@ export function assertUnchanged(plan: Plan, row: PhaseRow): void {
     );
   }
   const hash = phaseHash(plan, row.phase);
-  if (hash !== row.planHash) {
-    throw wrong(
-      'phase.changed',
-      `phase ${row.phase} is ${row.state} and was changed in the plan: its hash was ${row.planHash} and is ${hash}`,
-      'Put the phase back as it was; `rekey plan show` prints plans, later phases may change.',
-    );
-  }
+  if (hash === row.planHash) return;
+  const [first, ...others] = changesOf((await planOf(session, row)).plan, plan, row.phase);
+  const more = others.length > 0 ? `, here and in ${others.length} more places` : '';
+  throw wrong(
+    'phase.changed',
+    `phase ${row.phase} is ${row.state} and was changed in the plan${more}: its hash was ${row.planHash} and is ${hash}`,
+    'Put the phase back as it was; `rekey plan show` prints plans, later phases may change.',
+    first && locate(first),
+  );
 }
 
 /** The phase of that name; BadInput with the names that there are. */

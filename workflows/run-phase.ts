@@ -74,7 +74,9 @@ export async function open<B extends PhaseBrief>(run: Run, claim: () => Promise<
     run.stopIfCancelled();
     if (failure) {
       failIfWrong(run, failure);
-      if ((await park(run, failure, ['retry', 'rollback'])) === 'rollback')
+      // the first of what preflight looks at has to be so before there is a journal to open the phase in
+      const parked = failure.type === 'Hazard' ? { ...failure, step: 'preflight' } : failure;
+      if ((await park(run, parked, ['retry', 'rollback'])) === 'rollback')
         throw new RollBack('it was never opened');
     }
   }

@@ -56,7 +56,8 @@ export function catalogProblems(plan: Plan, facts: KeyFacts, phases?: readonly s
 function acceptances(plan: Plan, index: KeyIndex): PlanProblem[] {
   return plan.accept.flatMap(({ on }, i) => {
     if (!/^[^\s]+$/.test(on) || tablesNamedBy(on).some((table) => index.tables.has(table))) return [];
-    if (/^(replica-lag|oldest-transaction)$/.test(on)) return [];
+    // these are no tables, whatever tables there are
+    if (/^(replica-lag|oldest-transaction|disk|max_locks_per_transaction)$/.test(on)) return [];
     const meant = didYouMean(on, index.tables.keys());
     if (meant === '') return [];
     return [

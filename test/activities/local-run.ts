@@ -67,6 +67,8 @@ export class LocalRun {
     this.plan = loadPlanText(yaml, 'plan.yaml');
     writeFileSync(join(this.directory, `${this.plan.plan}.yaml`), yaml);
     process.env.REKEY_PLANS = this.directory;
+    // measured by preflight; nothing is written there
+    process.env.REKEY_BACKUPS ??= this.directory;
   }
 
   end(): void {

@@ -10,7 +10,8 @@ export async function server(database: Database, version: number, oldest: number
   ];
 }
 
-function supported(version: number): Hazard[] {
+/** `version`: server_version_num. Pure. */
+export function supported(version: number): Hazard[] {
   const major = Math.floor(version / 10_000);
   if (major >= 14 && major <= 18) return [];
   return [
