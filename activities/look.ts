@@ -10,6 +10,7 @@ import { type Hazard, RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
 import { writeFinding } from '../src/postgres/findings.js';
 import { writeJournal } from '../src/postgres/journal.js';
+import { readMembers } from '../src/postgres/members.js';
 import { rekeySchemaStatements } from '../src/postgres/rekey-schema.js';
 import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
@@ -50,7 +51,9 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
   const { session, plan } = work;
   const beat = (doing: string) => () => work.heartbeat({ doing });
   const foundation = [...rekeySchemaStatements([]), ...serverFunctions];
-  const trial = async () =>
+  // a run that was ended half-way has tried its twins, and live triggers stand on the functions that a trial would drop
+  const begun = (await readMembers(session, work.ref.phase)).length > 0;
+  const tryOnCopies = async () =>
     (
       await tryTwins(
         session,
@@ -80,7 +83,7 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
       heartbeat: beat('looks for hazards'),
       freeDisk: await freeDiskOfServer(work),
     },
-    trial,
+    begun ? async () => [] : tryOnCopies,
   );
 }
 

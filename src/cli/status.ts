@@ -25,7 +25,15 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
           ? null
           : await readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
       const memo = temporal?.answer?.memo ?? null;
-      const own = nextByJournal(database, connection, options.workflowId ?? null, memo?.plan ?? null);
+      // terminated, failed or forgotten: nobody there hears a signal
+      const isClosed = temporal?.answer != null && temporal.answer.state !== 'RUNNING';
+      const own = nextByJournal(
+        database,
+        connection,
+        options.workflowId ?? null,
+        memo?.plan ?? null,
+        isClosed,
+      );
       // the workflow knows better what it takes, as long as it is there
       const live = temporal?.answer?.state === 'RUNNING' && memo !== null && memo.next.length > 0;
       const report: StatusReport = {

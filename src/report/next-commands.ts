@@ -24,17 +24,19 @@ export interface NextCommand {
 
 /**
  * What to type next by the database alone, where Temporal does not answer. `planFile`: the name by which the plan was
- * started, where it is known; schema rekey knows only what the plan calls itself. Pure.
+ * started, where it is known; schema rekey knows only what the plan calls itself. `isClosed`: the workflow has ended in
+ * the middle of its phase, so that it has to be started again. Pure.
  */
 export function nextByJournal(
   status: DatabaseStatus,
   connection: string,
   workflowId: string | null,
   planFile: string | null = null,
+  isClosed = false,
 ): NextCommand[] {
   const { current, owner } = status;
   const at = { workflowId: workflowId ?? owner?.workflowId ?? '', namespace: owner?.namespace ?? 'default' };
-  if (!current || at.workflowId === '' || current.row.state !== 'open')
+  if (!current || at.workflowId === '' || current.row.state !== 'open' || isClosed)
     return startCommands({ ...status, plan: planFile ?? status.plan }, connection);
   const { gate } = current;
   const told = (commands: Command[]) =>
@@ -98,7 +100,7 @@ function startCommands({ plan, phases, current }: DatabaseStatus, connection: st
   if (plan === null) return [start('PLAN', connection, 'start a plan: put its name in the place of PLAN')];
   const done = phases.every((p) => p.state === 'done');
   const found: NextCommand[] = done ? [] : [start(plan, connection, `go on with the plan ${plan}`)];
-  if (current?.row.state === 'done' && current.wayBack.open) {
+  if (current && current.row.state !== 'rolled-back' && current.wayBack.open) {
     const input = JSON.stringify({ plan, connection, phase: current.row.phase });
     found.push({
       does: `${found.length ? 'or roll' : 'roll'} back ${current.row.phase}`,
