@@ -13,6 +13,8 @@ export interface WorkerSettings {
   namespace?: string;
   /** how many activities at a time: a map runs as many ranges as the plan says, and gates need some beside them */
   activities?: number;
+  /** a file with the bundled workflows; bundling takes seconds, so whoever starts many workers does it once */
+  bundle?: string;
 }
 
 /** A worker that polls, connected by the environment or by a profile of the Temporal CLI. */
@@ -29,7 +31,7 @@ export async function createWorker(
     connection,
     namespace,
     taskQueue: settings.taskQueue ?? taskQueue,
-    ...workflows(),
+    ...(settings.bundle ? { workflowBundle: { codePath: settings.bundle } } : workflows()),
     activities: createActivities(client),
     maxConcurrentActivityTaskExecutions: settings.activities ?? 20,
     // a batch, and a cancel that has to reach its statement
