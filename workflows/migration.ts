@@ -96,6 +96,7 @@ export class Migration {
 
   end(outcome: PhaseResult['outcome'], results: PhaseResult[]): PhaseResult {
     this.state = outcome;
+    this.settle(outcome);
     this.changed();
     const sum = (of: (result: PhaseResult) => number) =>
       results.reduce((total, result) => total + of(result), 0);
@@ -113,6 +114,21 @@ export class Migration {
         ),
       ),
     };
+  }
+
+  /** What the last phase told last may be older than its end: nothing of it is left to decide. */
+  private settle(state: PhaseResult['outcome']): void {
+    if (this.child)
+      this.child = {
+        ...this.child,
+        state,
+        step: null,
+        checkpoint: null,
+        failure: null,
+        window: null,
+        next: [],
+      };
+    this.childDetails = '';
   }
 
   /** The journal can't be asked: shows why and waits for `resolve`, which is then meant for the migration itself. */
