@@ -67,6 +67,53 @@ describe('words and objects that are not carried over yet', () => {
       'parts',
     ],
     ['a table with inheritance', 'create table vip () inherits (people)', 'people'],
+    [
+      'a materialized view',
+      'create materialized view kept as select id, name from people',
+      'materialized view kept',
+    ],
+    [
+      'a view on a view',
+      'create view one as select person_id from orders; create view two as select person_id from one',
+      'view one',
+    ],
+    [
+      'a rule',
+      'create rule quiet as on delete to orders where old.id < 0 do instead nothing',
+      'rule quiet on orders',
+    ],
+    [
+      'a trigger for named columns',
+      `create function touch() returns trigger language plpgsql as 'begin return new; end';
+       create trigger named before update of person_id on orders for each row execute function touch()`,
+      'trigger named on orders',
+    ],
+    [
+      'a trigger with a WHEN',
+      `create function touch() returns trigger language plpgsql as 'begin return new; end';
+       create trigger picky after update on orders for each row when (new.person_id > 5) execute function touch()`,
+      'trigger picky on orders',
+    ],
+    [
+      'a function with a body in SQL',
+      'create function many() returns bigint begin atomic select count(person_id) from orders; end',
+      'function many()',
+    ],
+    [
+      'a function that gives rows of the table',
+      `create function all_of_them() returns setof people language plpgsql as 'begin end'`,
+      'function all_of_them()',
+    ],
+    [
+      'an exclusion constraint',
+      'alter table orders add constraint apart exclude using btree (person_id with =, no with =)',
+      'exclusion constraint apart on orders',
+    ],
+    [
+      'a generated column',
+      'alter table orders add twice integer generated always as (person_id * 2) stored',
+      'generated column orders.twice',
+    ],
   ])('%s stops the phase, and no accept lifts it', async (_, sql, on) => {
     await scene.db.sql(sql);
     const text = plan(`accept: [{ hazard: not-carried-over-yet, on: "${on}", because: no, phase: main }]`);

@@ -234,6 +234,21 @@ test('phases that are done are not asked for the integers that they had', () => 
   );
 });
 
+test('an accepted hazard on a table that is nearly there is misspelt; words that are no tables are left alone', () => {
+  const accepting = (on: string) =>
+    errors(whole.replace('\nphases:', `accept: [{ hazard: x, on: ${on}, because: y }]\nphases:`)).map(
+      (e) => e.code,
+    );
+  expect(accepting('usres')).toEqual(['plan.unknown-table']);
+  expect(accepting('users.email')).toEqual([]);
+  const facts = factsOf({ disks: 'id*' });
+  const text = planOf(
+    '  - { phase: one, tables: [disks] }',
+    'accept: [{ hazard: disk-not-known, on: disk, because: y }]',
+  );
+  expect(errors(text, facts)).toEqual([]);
+});
+
 test('integer keys that are in no phase are listed, those that move with another are not', () => {
   const { plan } = readPlanText(whole.replace('users, lobs, roles', 'users, lobs'), 't.yaml');
   expect(integerKeysInNoPhase(plan, testapp)).toEqual([

@@ -61,6 +61,15 @@ test.each(['nothing', '', 'shop', 'a\0b'])('a plan that is not there is named (%
   await expect(load(name)).rejects.toMatchObject({ type: 'BadInput', code: 'plan.not-found' });
 });
 
+test('a file that can not be read is named', async () => {
+  await mkdir(path.join(plans, 'folder.yaml'));
+  await expect(load('folder')).rejects.toMatchObject({
+    type: 'BadInput',
+    code: 'plan.unreadable',
+    message: 'the plan folder.yaml can not be read (EISDIR)',
+  });
+});
+
 test('without a directory of plans the error says what to set', async () => {
   await expect(loadPlan('testapp', {})).rejects.toMatchObject({
     code: 'plan.no-directory',

@@ -80,6 +80,18 @@ test('a database that does not answer parks the phase before it is opened, and a
     await gate(handle, 'before-swap');
   }));
 
+test('what has to be so before the phase can be opened parks as preflight, and a retry opens it', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('openPhase', failure('Hazard', 'privilege-missing', 'moving may not create schemas'));
+    const handle = await on.phase();
+    const status = await parked(handle, 'preflight');
+    expect(on.world.log).not.toContain('preflight');
+    const input = /--input '(.*)'$/.exec(status.next[0] ?? '')?.[1]?.replace(/'"\$\(id -un\)"'/, 'ann') ?? '';
+    expect(JSON.parse(input)).toMatchObject({ step: 'preflight', action: 'retry' });
+    await handle.signal('resolve', JSON.parse(input));
+    await gate(handle, 'before-swap');
+  }));
+
 test('a hazard parks preflight before the first change', () =>
   harness.with(world(), async (on) => {
     on.world.fails('preflight', failure('Hazard', 'hazard.stop', 'orders has FORCE ROW LEVEL SECURITY'));
