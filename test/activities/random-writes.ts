@@ -115,7 +115,7 @@ export function sqlOf(write: Write, sight: Sight): string[] {
       return [`delete from ${t} ${where}`];
     case 'refer': {
       const r = table.references[write.reference];
-      if (!r) return [];
+      if (!r || isKeyNow(sight, write.table, write.reference)) return [];
       const value = write.references[write.reference] ?? null;
       return [
         `update ${t} set ${quoteIdent(referenceColumn(sight, write.table, write.reference))} = ${keyOfLabel(sight, r.target, value)} ${where}`,
@@ -124,6 +124,7 @@ export function sqlOf(write: Write, sight: Sight): string[] {
     case 'rekey': {
       const { key } = table;
       if (key.kind !== 'own' || key.adopt !== null || key.generator === 'always') return [];
+      if (isAdopted(sight, write.table)) return [];
       return [
         `update ${t} set ${quoteIdent(key.column)} = ${keyValue(sight, write.table, write.number)} ${where}`,
       ];
@@ -131,6 +132,18 @@ export function sqlOf(write: Write, sight: Sight): string[] {
     case 'family':
       return familySql(write, sight);
   }
+}
+
+/** An adopted reference is a key after the cutover: to change it is to change what others refer to. */
+function isKeyNow(sight: Sight, at: number, reference: number): boolean {
+  const { key } = sight.schema.tables[at] as RandomTable;
+  return key.kind === 'own' && key.adopt === reference && sight.cutOver(at);
+}
+
+function isAdopted(sight: Sight, at: number): boolean {
+  return sight.schema.tables.some(({ references }, child) =>
+    references.some((r, i) => r.target === at && isKeyNow(sight, child, i)),
+  );
 }
 
 /** Child and parent in one transaction, in either order. */

@@ -47,9 +47,17 @@ export async function referenceDatabase(version: number, rows: number): Promise<
   };
 }
 
+const toolsFound = new Map<number, ReturnType<typeof fetchPostgresTools>>();
+
+function toolsOf(version: number): ReturnType<typeof fetchPostgresTools> {
+  const found = toolsFound.get(version) ?? fetchPostgresTools(version);
+  toolsFound.set(version, found);
+  return found;
+}
+
 /** What pg_dump says of the schema, with one pg_dump for all: section 9 of the design asks for the same bytes. */
 export async function dumpOf(url: string, version: number): Promise<string> {
-  const tools = await fetchPostgresTools(version);
+  const tools = await toolsOf(version);
   if (tools === null) throw new Error('there is no pg_dump to compare schemas with');
   return schemaDump({ url, serverVersion: version * 10_000, tools });
 }
