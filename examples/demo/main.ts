@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { Client as Postgres } from 'pg';
 import type { MigrationStatus } from '../../src/decisions/status.js';
+import { whatItDoes } from '../../src/decisions/what-it-does.js';
 import { type LiveClients, startClients } from '../testapp/clients/clients.js';
 import { checkAcknowledged } from '../testapp/clients/ledger.js';
 import { type Census, readJournalFigures, takeCensus } from './metrics.js';
@@ -32,20 +33,30 @@ async function main(): Promise<void> {
   if (values.help) return console.log(usage);
   const root = process.cwd();
   const say = clock();
-  const stage = await setStage({
-    rows: Number(values.rows),
-    seed: Number(values.seed),
-    version: Number(values.version),
-    root,
-    say,
-  });
-  const end = async (code: number) => {
-    await stage.strike();
-    process.exit(code);
+  let stage: Stage | null = null;
+  let strike = async () => {};
+  let ending: Promise<void> | null = null;
+  // asked for more than once (Ctrl-C twice, npm's own signal): the first one counts
+  const end = (code: number): Promise<void> => {
+    ending ??= (async () => {
+      await strike();
+      process.exit(code);
+    })();
+    return ending;
   };
-  process.once('SIGINT', () => void end(130));
-  process.once('SIGTERM', () => void end(143));
+  process.on('SIGINT', () => void end(130));
+  process.on('SIGTERM', () => void end(143));
   try {
+    stage = await setStage({
+      rows: Number(values.rows),
+      seed: Number(values.seed),
+      version: Number(values.version),
+      root,
+      say,
+      begun: (all) => {
+        strike = all;
+      },
+    });
     const good = await play(
       stage,
       { rate: Number(values.rate), seed: Number(values.seed), interactive: values.interactive },
@@ -54,9 +65,11 @@ async function main(): Promise<void> {
     if (values.keep) await leaveOpen(stage);
     await end(good ? 0 : 1);
   } catch (error) {
+    // what breaks off because the servers are being ended is no news
+    if (ending) return ending;
     say(`the demonstration ended early: ${error instanceof Error ? error.message : error}`);
-    say(`the worker's log: ${stage.workerLog}`);
-    if (values.keep) await leaveOpen(stage);
+    if (stage) say(`the worker's log: ${stage.workerLog}`);
+    if (stage && values.keep) await leaveOpen(stage);
     await end(1);
   }
 }
@@ -86,7 +99,8 @@ async function play(
     const end = await follow(stage, operator, options.interactive, say);
     const seconds = (Date.now() - began) / 1000;
     say(`the migration is ${end.state} after ${seconds.toFixed(0)} s`);
-    return await conclude(stage, clients, before, say);
+    const good = await conclude(stage, clients, before, say);
+    return good && (end.state === 'done' || options.interactive);
   } finally {
     await clients.stop().catch(() => undefined);
   }
@@ -101,28 +115,51 @@ async function follow(
   const connection = await Connection.connect({ address: stage.temporal.address });
   const client = new Client({ connection });
   const asked = new Set<string>();
+  let retries = 0;
   try {
     return await watchMigration(client, workflowId, {
-      change: (status) => say(lineOf(status)),
+      change: (status) => {
+        const line = lineOf(status);
+        if (line !== null) say(line);
+      },
       waiting: async (status) => {
-        const key = `${status.phase} ${status.state} ${status.checkpoint?.opening ?? ''} ${status.checkpoint?.approvals.length ?? ''}`;
-        if (asked.has(key)) return;
-        if (status.state !== 'parked' && !status.next.some((text) => text.includes('--name approve'))) return;
+        const { checkpoint, failure, next, phase, state } = status;
+        const key = `${phase} ${state} ${checkpoint?.opening ?? ''} ${checkpoint?.approvals.length ?? ''} ${next[0] ?? ''}`;
+        if (asked.has(key) || next.length === 0) return;
         asked.add(key);
-        if (status.failure)
-          say(`${status.failure.step} parked: ${status.failure.message}\n  ${status.failure.remedy}`);
-        const command = status.next.find((text) => text.includes('--name approve'));
-        if (status.state === 'parked') throw new Error(`${status.phase} parked at ${status.step}`);
+        if (failure) say(`${failure.step} parked: ${failure.message}\n       ${failure.remedy}`);
         if (interactive)
-          say(
-            `waits for you at ${status.checkpoint?.name} of ${status.phase}. Type in another shell:\n\n  export TEMPORAL_ADDRESS=${stage.temporal.address}\n  ${command}\n`,
+          return say(
+            `${phase} waits for you. Type one of these in another shell:\n\n${typed(stage, next)}\n`,
           );
-        else if (command) await operator.type(command);
+        const approve = next.find((text) => text.includes('--name approve'));
+        if (approve) return void (await operator.type(approve));
+        // a busy machine answers a probe late now and then: an operator would look again before giving up
+        const retry = next.find((text) => text.includes('"action":"retry"'));
+        if (state !== 'parked') return;
+        if (!retry || failure?.code !== 'validate.ask' || retries++ >= 3)
+          throw new Error(`${phase} parked at ${status.step}`);
+        await operator.type(retry);
       },
     });
   } finally {
     await connection.close();
   }
+}
+
+/** Commands as they can be pasted into a shell that knows nothing yet. */
+function typed(stage: Stage, commands: string[]): string {
+  const lines = commands.map((text) => `  # ${whatItDoes(text)}\n  ${text}`);
+  return `${shellOf(stage)}\n\n${lines.join('\n\n')}`;
+}
+
+function shellOf({ shell, cliDirectory }: Stage): string {
+  return [
+    ...(cliDirectory === null ? [] : [`  export PATH="${cliDirectory}:$PATH"`]),
+    ...['TEMPORAL_ADDRESS', 'REKEY_CONNECTION_TESTAPP', 'REKEY_PLANS'].map(
+      (name) => `  export ${name}='${shell[name]}'`,
+    ),
+  ].join('\n');
 }
 
 async function conclude(
@@ -169,10 +206,16 @@ async function leaveOpen(stage: Stage): Promise<void> {
   console.log(`
 The servers stay up until Ctrl-C.
   Web UI     ${stage.temporal.uiUrl ?? 'of your own server'}
-  Temporal   export TEMPORAL_ADDRESS=${stage.temporal.address}
   database   psql '${stage.testapp.owner}'
-  try        temporal workflow query --workflow-id ${workflowId} --type status
-             REKEY_CONNECTION_TESTAPP='${stage.testapp.owner}' npx rekey status testapp`);
+
+In another shell, from the directory of the clone:
+${shellOf(stage)}
+
+  npx rekey status testapp
+  npx rekey findings testapp
+  temporal workflow list
+  temporal workflow query --workflow-id ${workflowId} --type status
+  temporal workflow result --workflow-id ${workflowId}`);
   await new Promise(() => undefined);
 }
 

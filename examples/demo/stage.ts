@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { onPath } from '../../src/servers/command.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
 import { fetchPostgresTools } from '../../src/servers/postgres-tools.js';
 import { startTemporal, type TemporalServer } from '../../src/servers/temporal.js';
@@ -17,9 +18,9 @@ export interface Stage {
   hooks: HookServer;
   /** what an operator's shell has to have set */
   shell: Record<string, string>;
+  /** where `temporal` lies, if PATH does not know it */
+  cliDirectory: string | null;
   workerLog: string;
-  /** ends everything that was started here */
-  strike(): Promise<void>;
 }
 
 export interface StageOptions {
@@ -30,14 +31,19 @@ export interface StageOptions {
   /** the clone: where plan and hooks lie */
   root: string;
   say: (text: string) => void;
+  /** called at once, with what ends all that has been started by then: for whoever gives up before the stage stands */
+  begun: (strike: () => Promise<void>) => void;
 }
 
-export async function setStage({ rows, seed, version, root, say }: StageOptions): Promise<Stage> {
+export async function setStage({ rows, seed, version, root, say, begun }: StageOptions): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'rekey-demo-'));
   const undo: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  let given = false;
   const strike = async () => {
+    given = true;
     for (const step of undo.splice(0).reverse()) await Promise.resolve(step()).catch(() => undefined);
   };
+  begun(strike);
   try {
     const postgres = await startPostgres({ version });
     undo.push(() => postgres.stop());
@@ -63,11 +69,12 @@ export async function setStage({ rows, seed, version, root, say }: StageOptions)
       TEMPORAL_ADDRESS: temporal.address,
       PATH: `${dirname(temporal.cliPath)}:${process.env.PATH ?? ''}`,
       REKEY_CONNECTION_TESTAPP: testapp.owner,
+      REKEY_PLANS: join(root, 'examples/testapp'),
     };
+    if (given) throw new Error('given up');
     const workerLog = join(folder, 'worker.log');
     const worker = startWorker(root, workerLog, {
       ...shell,
-      REKEY_PLANS: join(root, 'examples/testapp'),
       REKEY_BACKUPS: join(folder, 'backups'),
       REKEY_HOOKS: join(root, 'examples/testapp/hooks.yaml'),
       REKEY_CONNECTION_TESTAPP_SCRATCH: urlFor(postgres.superuserUrl, { database: 'postgres' }),
@@ -75,7 +82,11 @@ export async function setStage({ rows, seed, version, root, say }: StageOptions)
       ...(tools ? { REKEY_PG_BIN: tools.bin } : {}),
     });
     undo.push(() => endProcess(worker));
-    return { postgres, temporal, testapp, hooks, shell, workerLog, strike };
+    say('a worker starts: it bundles the workflows first, which takes some seconds');
+    await polls(worker, workerLog);
+    const found = onPath('temporal').includes(temporal.cliPath);
+    const cliDirectory = found ? null : dirname(temporal.cliPath);
+    return { postgres, temporal, testapp, hooks, shell, cliDirectory, workerLog };
   } catch (error) {
     await strike();
     throw error;
@@ -89,6 +100,17 @@ function startWorker(root: string, log: string, variables: Record<string, string
     env: { ...process.env, ...variables },
     stdio: ['ignore', output, output],
   });
+}
+
+/** Waits until it has said that it polls; a worker that ends before that has said why in its log. */
+async function polls(worker: ChildProcess, log: string): Promise<void> {
+  while (!readFileSync(log, 'utf8').includes('rekey: polling')) {
+    if (worker.exitCode !== null || worker.signalCode !== null)
+      throw new Error(
+        `the worker ended: ${readFileSync(log, 'utf8').trim().split('\n').slice(-4).join(' | ')}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 function endProcess(child: ChildProcess): Promise<void> {
