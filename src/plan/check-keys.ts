@@ -174,11 +174,9 @@ export class KeyCheck extends PlanInCatalog {
       return [problem('surrogate-not-needed', path, message, `List it by its name: ${table}`)];
     }
     const found = this.nameIsFree(table, key.surrogate, [...path, 'key', 'surrogate']);
-    const named = [...this.index.facts.uniques, ...this.index.facts.primaryKeys].find(
-      (one) => one.name === key.unique && this.sameSchema(one.table, table),
-    );
-    if (named) {
-      const message = `the name ${key.unique} is taken, by a constraint or an index of ${named.table}`;
+    const taken = this.relationNamed(table, key.unique);
+    if (taken !== null) {
+      const message = `the name ${key.unique} is taken, by ${taken}`;
       found.push(
         problem('name-taken', [...path, 'key', 'unique'], message, 'Give another name with unique.'),
       );
@@ -236,6 +234,17 @@ export class KeyCheck extends PlanInCatalog {
         'Name a column of type timestamptz, timestamp or date.',
       ),
     ];
+  }
+
+  /** What has this name in the schema of the table; null where it is free. */
+  private relationNamed(table: TableId, name: string): string | null {
+    const { tables, uniques, primaryKeys, indexNames = [] } = this.index.facts;
+    const named = [...uniques, ...primaryKeys, ...indexNames].find(
+      (one) => one.name === name && this.sameSchema(one.table, table),
+    );
+    if (named) return `a constraint or an index of ${named.table}`;
+    const other = tables.find((one) => one.name === name && this.sameSchema(one.id, table));
+    return other ? `the table ${other.id}` : null;
   }
 
   private sameSchema(a: TableId, b: TableId): boolean {

@@ -8,6 +8,8 @@ export interface KeyFacts {
   foreignKeys: { table: TableId; columns: string[]; refTable: TableId; refColumns: string[]; name: string }[];
   /** unique constraints and, where they are known, plain unique indexes without predicate or expression */
   uniques: { table: TableId; columns: string[]; name: string }[];
+  /** names of all indexes, which no constraint of their schema can have */
+  indexNames?: { table: TableId; name: string }[];
 }
 
 const integerTypes = new Set(['smallint', 'integer', 'bigint']);

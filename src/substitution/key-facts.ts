@@ -27,5 +27,9 @@ export function keyFactsOf(catalog: Catalog, legacyColumns: ColumnRef[] = []): K
         return plain && columns.every((c): c is string => c !== null) ? [{ table, columns, name }] : [];
       }),
     ],
+    // those of legacy columns still have their names
+    indexNames: catalog.objects.flatMap(({ kind, table, name }) =>
+      table !== null && /^(index|unique-key|exclusion constraint)$/.test(kind) ? [{ table, name }] : [],
+    ),
   };
 }

@@ -19,6 +19,7 @@ const testapp = factsOf({
   logs: 'actor_id, details jsonb, ids integer[]',
 });
 refer(testapp, 'phases', ['cycle_id', 'n'], 'cycle_reports', ['cycle_id', 'n']);
+testapp.indexNames = [{ table: 'phases', name: 'phases_by_cycle' }];
 
 function planOf(tables: string, rest = ''): string {
   return `version: 1
@@ -105,6 +106,20 @@ const cases: [string, string, string, RegExp, string][] = [
     whole.replace('surrogate: id', 'surrogate: id, unique: users_pkey'),
     'plan.name-taken',
     /users_pkey is taken/,
+    't.yaml:9:55 phases[two].tables[0].key.unique',
+  ],
+  [
+    'a surrogate whose constraint has the name of a table',
+    whole.replace('surrogate: id', 'surrogate: id, unique: countries'),
+    'plan.name-taken',
+    /countries is taken, by the table countries/,
+    't.yaml:9:55 phases[two].tables[0].key.unique',
+  ],
+  [
+    'a surrogate whose constraint has the name of an index',
+    whole.replace('surrogate: id', 'surrogate: id, unique: phases_by_cycle'),
+    'plan.name-taken',
+    /phases_by_cycle is taken, by a constraint or an index of phases/,
     't.yaml:9:55 phases[two].tables[0].key.unique',
   ],
   [
