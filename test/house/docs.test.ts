@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { readHooks } from '../../src/checks/hooks-file.js';
+import { loadPlanText } from '../../src/plan/load.js';
 import { expectedCommands } from './documented-commands.js';
 import { projectFiles, root, textOf } from './tracked.js';
 
@@ -113,4 +115,16 @@ test('pictures are small enough to be loaded on a bad line', () => {
   expect(pictures.filter((path) => statSync(join(root, path)).size > 200_000)).toEqual([]);
   const used = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n');
   expect(pictures.filter((path) => !used.includes(path.replace('docs/', '')))).toEqual([]);
+});
+
+test('the plans and the hooks that pages show can be read as they stand', () => {
+  const blocks = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => ({ page, text: text! })),
+  );
+  const plans = blocks.filter(({ text }) => text.startsWith('version: 1'));
+  const hooks = blocks.filter(({ page, text }) => page === 'docs/operating.md' && text.includes('command:'));
+  expect(plans.length).toBeGreaterThan(1);
+  expect(hooks).not.toHaveLength(0);
+  for (const { page, text } of plans) expect(loadPlanText(text, page).phases).not.toHaveLength(0);
+  for (const { page, text } of hooks) expect(readHooks(text, page).size).toBeGreaterThan(1);
 });
