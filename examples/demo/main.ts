@@ -125,7 +125,8 @@ async function follow(
       waiting: async (status) => {
         const { checkpoint, failure, next, phase, state } = status;
         const key = `${phase} ${state} ${checkpoint?.opening ?? ''} ${checkpoint?.approvals.length ?? ''} ${next[0] ?? ''}`;
-        if (asked.has(key) || next.length === 0) return;
+        // decided already, and about to go on
+        if (asked.has(key) || !next.some((text) => / --name (approve|resolve) /.test(text))) return;
         asked.add(key);
         if (failure) say(`${failure.step} parked: ${failure.message}\n       ${failure.remedy}`);
         if (interactive)
