@@ -38,7 +38,10 @@ export function dropLegacy(
       dropRedundantWork(cleanup.redundant, await readCatalog(work.session.query, allKinds)),
       tally,
     );
-    for (const { view } of finished) await setMemberState(work.session, view.substitution.phase, 'cleaned');
+    // all at once: a second try has to find the phases as they were
+    await work.session.transaction(async () => {
+      for (const { view } of finished) await setMemberState(work.session, view.substitution.phase, 'cleaned');
+    });
     await journalStep(work, tally.result());
     return tally.result();
   });

@@ -1,4 +1,4 @@
-import type { Work } from '../catalog/kind.js';
+import type { Observation, Work } from '../catalog/kind.js';
 import { quoteIdent } from '../catalog/quote.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
@@ -24,9 +24,11 @@ export function dropLegacyWork(phases: FinishedPhase[]): Work[] {
   const views = phases.map((p) => p.view);
   return [
     ...views.flatMap((view) =>
-      domainsWithKey(view).map(({ domain }) =>
-        inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
-      ),
+      domainsWithKey(view).map(({ domain }) => ({
+        ...inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
+        // a second try finds tables whose legacy columns have gone, after their last rows were mapped
+        unless: triggerGone(view, domain.root),
+      })),
     ),
     ...views.flatMap((view) =>
       view.substitution.tables.map((table) =>
@@ -57,17 +59,27 @@ function dropFromTable(views: PhaseView[], table: TableId): Work {
     texts.push(
       `alter table ${first.sqlTable(table)} ${legacy.map((c) => `drop column if exists ${quoteIdent(c)}`).join(', ')}`,
     );
-  for (const view of touching) texts.push(...lastingDefaults(view, table));
+  for (const view of touching) {
+    texts.push(...lastingDefaults(view, table));
+    // in the same transaction: an application that asks for an old key must not look for the column that goes
+    for (const { domain, key } of domainsWithKey(view))
+      if (domain.root === table) texts.push(keyLocation(view, table, null, key.after));
+  }
   return {
     text: texts.join('; '),
     object: `legacy columns of ${table}`,
     locks: { mode: 'access exclusive', tables: [table] },
-    done: {
-      see: 'trigger',
-      ...place(first, table),
-      name: syncTrigger(first.substitution.phase),
-      present: false,
-    },
+    done: triggerGone(first, table),
+  };
+}
+
+/** The trigger goes in one transaction with the legacy columns. */
+function triggerGone(view: PhaseView, table: TableId): Observation {
+  return {
+    see: 'trigger',
+    ...place(view, table),
+    name: syncTrigger(view.substitution.phase),
+    present: false,
   };
 }
 
@@ -99,9 +111,6 @@ function dropOwnThings(view: PhaseView): Work[] {
         `drop function if exists rekey.${quoteIdent(syncFunction(phase, table))}()`,
         `sync function of ${table}`,
       ),
-    ),
-    ...domainsWithKey(view).map(({ domain, key }) =>
-      inRekey(keyLocation(view, domain.root, null, key.after), `key location of ${domain.root}`),
     ),
     ...domains.flatMap((domain) =>
       domain.sequence === null
