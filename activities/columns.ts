@@ -1,13 +1,14 @@
 import { forgetMembers, writeMembers } from '../src/postgres/members.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
-import { journalStep, withPhase } from './phase-work.js';
-import { runAll } from './run-work.js';
+import { assertSwappedBack, journalStep, undoPhase, withPhase } from './phase-work.js';
+import { runAll, Tally } from './run-work.js';
 
 /** Shadow columns, key functions, sync triggers. Locks: ACCESS EXCLUSIVE and SHARE ROW EXCLUSIVE, a table at a time. */
 export function addColumns(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return withPhase('addColumns', ref, attempt, async (work) => {
     const { members, phase } = work.view.substitution;
+    if (work.record.cutOver) return new Tally().result();
     await writeMembers(
       work.session,
       members.map((m) => ({
@@ -30,7 +31,8 @@ export function addColumns(ref: PhaseRef, attempt: Attempt): Promise<StepResult>
 
 /** Undoes addColumns; key functions and mapping stay, so that a second run gives the same keys. */
 export function dropColumns(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
-  return withPhase('dropColumns', ref, attempt, async (work) => {
+  return undoPhase('dropColumns', ref, attempt, async (work) => {
+    assertSwappedBack(work);
     const tally = await runAll(work, work.statements.addColumns.down);
     await forgetMembers(work.session, ref.phase);
     await journalStep(work, tally.result());

@@ -6,12 +6,14 @@ import { batchSql, leftOverSql } from '../src/substitution/map.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
 import { blocksOfBatch, cutIntoRanges } from './map-ranges.js';
-import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
 /** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
 export function planMap(ref: PhaseRef, attempt: Attempt): Promise<{ ranges: MapRange[] }> {
-  return withPhase('planMap', ref, attempt, async (work) => ({ ranges: await cutIntoRanges(work) }));
+  return withPhase('planMap', ref, attempt, async (work) => ({
+    ranges: work.record.cutOver ? [] : await cutIntoRanges(work),
+  }));
 }
 
 /**
@@ -184,7 +186,7 @@ function progress(
 /** The mapping gets its primary key and its rows that the sync trigger made. */
 export function finishMap(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return withPhase('finishMap', ref, attempt, async (work) => {
-    const tally = await runAll(work, work.statements.finishMap);
+    const tally = work.record.cutOver ? new Tally() : await runAll(work, work.statements.finishMap);
     await journalStep(work, tally.result());
     return tally.result();
   });
@@ -192,7 +194,7 @@ export function finishMap(ref: PhaseRef, attempt: Attempt): Promise<StepResult> 
 
 /** Forgets how far the map was. Shadows go with their columns, mapping rows are never deleted. */
 export function unmap(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
-  return withPhase('unmap', ref, attempt, async (work) => {
+  return withStep('unmap', ref, attempt, async (work) => {
     const tally = new Tally();
     await forgetCursors(work.session, ref.phase);
     await journalStep(work, tally.result());

@@ -12,9 +12,10 @@ import { substitutionOf } from '../src/substitution/domains.js';
 import { type PhaseStatements, statementsOf } from '../src/substitution/statements.js';
 import { PhaseView } from '../src/substitution/view.js';
 import type { Attempt } from './attempt.js';
-import type { PhaseRef } from './contract.js';
+import type { PhaseRef, StepResult } from './contract.js';
 import { isExhausted } from './give-up.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
+import { Tally } from './run-work.js';
 
 /** What a step works with: one direct connection that holds the step's advisory lock, and the plan as it was stored. */
 export interface StepWork extends Attempt {
@@ -36,6 +37,16 @@ export interface PhaseWork extends StepWork {
   view: PhaseView;
   statements: PhaseStatements;
 }
+
+/**
+ * What undoes a step takes the step's own lock: an attempt that was given up for dead, and still waits for its locks on
+ * tables, has ended before anything is undone.
+ */
+const undoes: Record<string, string> = {
+  swapKeysBack: 'swapKeys',
+  dropTwins: 'buildTwins',
+  dropColumns: 'addColumns',
+};
 
 /**
  * Runs one step: checks that this run owns the database, takes the step's advisory lock on the connection that does
@@ -60,7 +71,7 @@ export async function withStep<R>(
       try {
         return await withStepLock(
           session,
-          { phase: ref.phase, step, ...range },
+          { phase: ref.phase, step: undoes[step] ?? step, ...range },
           { onWait: (ms) => attempt.heartbeat({ doing: step, waits: 'for an earlier attempt to end', ms }) },
           async () => {
             const found = await recordOf(session, ref);
@@ -97,6 +108,31 @@ export function withPhase<R>(
   range?: { table: string; range: number },
 ): Promise<R> {
   return withStep(step, ref, attempt, async (work) => fn(await toPhaseWork(work)), range);
+}
+
+/**
+ * `withPhase` for what undoes a step. Where preflight has stored no catalog nothing was changed, and a rollback of a phase
+ * that was ended that early has nothing to undo.
+ */
+export function undoPhase(
+  step: string,
+  ref: PhaseRef,
+  attempt: Attempt,
+  fn: (work: PhaseWork) => Promise<StepResult>,
+): Promise<StepResult> {
+  return withStep(step, ref, attempt, async (work) =>
+    work.record.catalogDocument === null ? new Tally().result() : fn(await toPhaseWork(work)),
+  );
+}
+
+/** Nothing that the swapped keys stand on may go: the way back swaps them first. */
+export function assertSwappedBack(work: PhaseWork): void {
+  if (!work.record.cutOver) return;
+  throw new RekeyError('StepFailed', {
+    code: 'phase.cut-over',
+    message: `the keys of ${work.ref.phase} are swapped, so that ${work.step} would break them`,
+    remedy: 'Roll the phase back from its newest step: start rollBackPhase, which swaps the keys back first.',
+  });
 }
 
 export async function toPhaseWork(work: StepWork): Promise<PhaseWork> {

@@ -1,11 +1,12 @@
 import { RekeyError } from '../src/errors.js';
 import { newestOpening } from '../src/postgres/gates.js';
+import { assertOwner } from '../src/postgres/ownership.js';
 import { readPhase, setFingerprint } from '../src/postgres/phases.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
 import { compareGround, groundOf } from './ground.js';
 import { mayBeReplica } from './map.js';
-import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 import { swapTransaction } from './swap-transaction.js';
 
@@ -26,7 +27,12 @@ export function swapKeys(
       await assertApproved(work, input.opening);
       // once before the locks: what was changed costs no client anything, and the second look finds warm caches
       await compareGround(work, 'before');
-      await swapTransaction(work, tally, 'forward', () => compareGround(work, 'before'));
+      await swapTransaction(work, tally, 'forward', async () => {
+        // it may have waited for minutes: an approval can have been voided, and a run have lost the database, meanwhile
+        await assertOwner(work.session, input.run);
+        await assertApproved(work, input.opening);
+        await compareGround(work, 'before');
+      });
     }
     await keepNewGround(work);
     await runAll(work, work.statements.afterSwap, tally);
@@ -61,7 +67,7 @@ async function assertApproved(work: PhaseWork, opening: number | null): Promise<
  * the roles exchanged, then constraints are validated online. Harmless where the keys were never swapped.
  */
 export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
-  return withPhase('swapKeysBack', ref, attempt, async (work) => {
+  return undoPhase('swapKeysBack', ref, attempt, async (work) => {
     const tally = new Tally();
     const { session, statements } = work;
     if (work.record.cutOver) {
@@ -72,7 +78,10 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
       await swapTransaction(work, tally, 'back', async () => {
         await compareGround(work, 'after');
         if (replica) await session.execute('set local session_replication_role = replica');
+        // its estimate of holes may be a large part of the table, and a scan of it no time to spend under these locks
+        await session.execute('set local enable_seqscan = off');
         for (const { sweep } of statements.sweeps) await session.execute(sweep);
+        await session.execute('set local enable_seqscan = on');
         if (replica) await session.execute('set local session_replication_role = origin');
         // deferred triggers of the sweep would refuse every ALTER (55006)
         await session.execute('set constraints all immediate');

@@ -2,7 +2,7 @@ import { isSeen } from '../src/catalog/observe.js';
 import { place } from '../src/kinds/work.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
-import { journalStep, type PhaseWork, withPhase } from './phase-work.js';
+import { assertSwappedBack, journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
 /** Indexes CONCURRENTLY, constraints NOT VALID then validated, ANALYZE. */
@@ -16,7 +16,8 @@ export function buildTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult>
 
 /** Undoes buildTwins; harmless where shadow columns are gone already, and with them all that stood on them. */
 export function dropTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
-  return withPhase('dropTwins', ref, attempt, async (work) => {
+  return undoPhase('dropTwins', ref, attempt, async (work) => {
+    assertSwappedBack(work);
     const tally = (await hasShadows(work))
       ? await runAll(work, work.statements.buildTwins.down)
       : new Tally();

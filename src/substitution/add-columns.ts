@@ -3,6 +3,7 @@ import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
 import { makeKeyFunction } from './key-expression.js';
+import { attachPartition } from './mapping-partition.js';
 import { followFunction, mappingPartition, syncFunction, syncTrigger } from './names.js';
 import {
   createSyncTrigger,
@@ -73,6 +74,7 @@ function mappingTable(root: TableId): Work[] {
       `create table if not exists rekey.${quoteIdent(name)} (table_name text not null default ${quoteLiteral(root)} check (table_name = ${quoteLiteral(root)}), old_id int8 not null, new_id uuid not null, migrated_at timestamptz not null default pg_catalog.now())`,
       object,
     ),
+    inRekey(attachPartition(root, 'left-over'), object),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
 import { forwardExpression, sourceColumns } from './key-expression.js';
 import type { Member } from './model.js';
+import { attachPartition } from './mapping-partition.js';
 import { mappingPartition } from './names.js';
 import { shadowsOf } from './sync.js';
 import type { PhaseView } from './view.js';
@@ -62,15 +63,7 @@ export function finishMapping(view: PhaseView): Work[] {
     const partition = `rekey.${quoteIdent(name)}`;
     const object = `mapping of ${domain.root}`;
     return [
-      inRekey(
-        `do $rekey$ begin
-  if not exists (select from pg_catalog.pg_inherits where inhrelid = ${quoteLiteral(partition)}::regclass) then
-    alter table ${partition} add primary key (table_name, old_id);
-    alter table rekey.uuid_migration_mapping attach partition ${partition} for values in (${quoteLiteral(domain.root)});
-  end if;
-end $rekey$`,
-        object,
-      ),
+      inRekey(attachPartition(domain.root, 'whole'), object),
       inRekey(topUpSql(view, domain.root, 'before'), object),
       inRekey(`analyze ${partition}`, object),
     ];

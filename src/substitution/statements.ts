@@ -2,6 +2,7 @@ import { type AnyKind, type ObjectPlan, type SwapStatement, swapSlots, type Work
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { Hazard } from '../errors.js';
+import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
 import { addColumns, inRekey } from './add-columns.js';
 import { dropHoleIndexes, type HoleSweep, holeIndexes, holeSweeps } from './holes.js';
@@ -185,7 +186,16 @@ function swapBackTriggers(view: PhaseView): SwapStatement[] {
 function topUps(view: PhaseView, moment: 'before' | 'after'): Work[] {
   return view.substitution.domains
     .filter((d) => d.source !== 'surrogate')
-    .map((d) => inRekey(topUpSql(view, d.root, moment), `mapping of ${d.root}`));
+    .map((d) => {
+      const work = inRekey(topUpSql(view, d.root, moment), `mapping of ${d.root}`);
+      const key = view.substitution.members.find((m) => m.table === d.root && m.role === 'key');
+      if (moment === 'after' || !key) return work;
+      // a rollback that is begun again may be past dropColumns
+      return {
+        ...work,
+        unless: { see: 'column', ...place(view, d.root), name: key.shadow, present: false },
+      };
+    });
 }
 
 /** The same id gives the same UUID in a second run, also where the application brought it. */
