@@ -11,7 +11,7 @@ export async function watchMigration(
   client: Client,
   workflowId: string,
   on: { change: (status: MigrationStatus) => void; waiting: (status: MigrationStatus) => Promise<void> },
-): Promise<MigrationStatus> {
+): Promise<{ status: MigrationStatus; ended: string }> {
   const handle = client.workflow.getHandle(workflowId);
   let last = '';
   let lastRows = '';
@@ -31,7 +31,10 @@ export async function watchMigration(
       if (state === 'waiting-for-approval' || state === 'parked') await on.waiting(status);
     }
     const { status: execution } = await handle.describe();
-    if (execution.name !== 'RUNNING') return (await lookAt(client, workflowId)) ?? handle.query('status');
+    if (execution.name !== 'RUNNING') {
+      const final = (await lookAt(client, workflowId)) ?? (await handle.query<MigrationStatus>('status'));
+      return { status: final, ended: execution.name };
+    }
     await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
@@ -60,6 +63,8 @@ function whatHappens({ state, step, checkpoint, progress }: MigrationStatus): st
     const names = checkpoint.approvals.map(({ by }) => by).join(', ') || 'nobody yet';
     return `waits for approval at ${checkpoint.name}: ${checkpoint.approvals.length} of ${checkpoint.needed}, ${names}`;
   }
+  // decided already, and about to go on
+  if (state === 'waiting-for-approval') return null;
   if (state !== 'running') return `${state}${step ? ` (${step})` : ''}`;
   if (step === 'map' && progress.length > 0) return `map  ${figures(progress)}`;
   return step;
