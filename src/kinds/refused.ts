@@ -19,7 +19,7 @@ export function refusedKind(kind: string, query: (version: number) => string): O
       hazard: 'not-carried-over-yet',
       rank: 'stop',
       on: asInPlan(object.called),
-      message: `${asInPlan(object.called)} names ${[...new Set(object.names.map((c) => `${c.table}.${c.column}`))].join(', ')}, and a ${kind} is not carried over yet`,
+      message: `${asInPlan(object.called)} names ${[...new Set(object.names.map((c) => `${c.table}.${c.column}`))].join(', ')}, and is not carried over yet`,
       remedy: `drop the ${kind} before the phase and create it again afterwards, or leave the table out of the plan`,
     }),
     original: () => null,

@@ -56,8 +56,8 @@ test('no workflow reaches the file system, PostgreSQL, YAML or anything else out
 });
 
 test.each([
-  // names are quoted by one function, wherever they are printed
-  ['src/plan', ['src/plan', 'src/errors.ts', 'src/catalog/quote.ts']],
+  // names are quoted by one function and cut by another, wherever they are made or printed
+  ['src/plan', ['src/plan', 'src/errors.ts', 'src/catalog/quote.ts', 'src/catalog/cut-name.ts']],
   ['src/catalog', ['src/catalog', 'src/plan', 'src/errors.ts']],
   ['src/kinds', ['src/kinds', 'src/catalog', 'src/plan', 'src/errors.ts']],
   ['src/substitution', ['src/substitution', 'src/kinds', 'src/catalog', 'src/plan', 'src/errors.ts']],
