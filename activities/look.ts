@@ -1,6 +1,7 @@
 import { readFreeDisk } from '../src/backup/disk.js';
 import { readCatalog } from '../src/catalog/read.js';
 import { type Judged, judge } from '../src/checks/acceptance.js';
+import { unknownToWorker } from '../src/checks/hazards/worker.js';
 import { runHook } from '../src/checks/hook.js';
 import { loadHooks } from '../src/checks/hooks-file.js';
 import { preflight, preflightWithoutTables } from '../src/checks/preflight.js';
@@ -29,7 +30,12 @@ export async function lookBeforeChange(
   const beat = (doing: string) => () => work.heartbeat({ doing });
   const judged = tables ? await lookAtTables(work, tables) : await lookWithoutTables(work);
   const readiness = await checkReadiness(work.session, work.phase, undefined, beat('readiness checks'));
-  const unhandled = [...judged.unhandled, ...(await backupRoom(work, tables)), ...readiness.hazards];
+  const unhandled = [
+    ...judged.unhandled,
+    ...unknownToWorker(work.phase, await loadHooks(process.env.REKEY_HOOKS), process.env),
+    ...(await backupRoom(work, tables)),
+    ...readiness.hazards,
+  ];
   for (const { hazard, on, message } of judged.notes)
     await writeJournal(work.session, work.scope, { kind: 'note', object: on, detail: { hazard, message } });
   for (const { hazard, on, because } of judged.accepted)
@@ -100,6 +106,8 @@ async function freeDiskOfServer(work: StepWork): Promise<number | null> {
   const hook = work.phase.hooks['free-disk'];
   if (hook === undefined) return null;
   const hooks = await loadHooks(process.env.REKEY_HOOKS);
+  // told of along with the others that are not there
+  if (!hooks.has(hook)) return null;
   const { plan, phase } = work.ref;
   const result = await runHook(
     hooks,

@@ -13,6 +13,11 @@ export function malformedVariable(text: string): string | null {
     : null;
 }
 
+/** The names of a text's variables. */
+export function variablesIn(text: string): string[] {
+  return [...text.matchAll(variable)].map(([, name]) => name as string);
+}
+
 /** Throws BadInput `plan.unknown-variable`, with the name and never a value, where the environment does not have one. */
 export function fillVariables(text: string, environment: Record<string, string | undefined>): string {
   return text.replaceAll(variable, (_, name: string) => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startPooler } from '../postgres/transaction-pooler.js';
 import { ensureRole, freshDatabase, type TestDatabase } from '../servers.js';
 import { Desk } from './desk.js';
@@ -349,13 +351,23 @@ describe('what preflight finds', () => {
   beforeAll(async () => {
     for (const [, make] of obstacles) await live.query(make, [], live.superuserUrl);
     desk.environment('REKEY_BACKUPS', '/proc/none');
+    hook('how-much-is-free', 'echo 1000');
     desk.plan('shop', full);
     columns = await columnsOf();
     id = await desk.start('runPhase', onLive('main'));
     parked = await desk.parked(id);
   });
 
-  const full = whole.replace('phase: main', 'phase: main\n    backup: tables');
+  /** The worker's hooks: this one alone. */
+  function hook(name: string, command: string): void {
+    writeFileSync(join(desk.folder, 'hooks'), `${name}: { command: [sh, -c, "${command}"] }`);
+    desk.environment('REKEY_HOOKS', join(desk.folder, 'hooks'));
+  }
+
+  const full = whole.replace(
+    'phase: main',
+    'phase: main\n    backup: tables\n    hooks: { free-disk: how-much-is-free }',
+  );
   const columnsOf = () =>
     live.query(
       `select attrelid::regclass::text, attname from pg_attribute a join pg_class c on c.oid = attrelid
@@ -375,6 +387,20 @@ describe('what preflight finds', () => {
     expect(parked.failure?.message).toMatch(
       /backup-too-little-room on REKEY_BACKUPS: the backup needs about \d+ MB, and 0 MB are free; make room/,
     );
+  });
+
+  test('names too little disk on the server, as the hook free-disk says', () => {
+    expect(parked.failure?.message).toMatch(/disk-too-small on disk: .*; make room/);
+  });
+
+  test('names a hook that the worker does not have', async () => {
+    hook('something-else', 'true');
+    await desk.paste(parked, '"action":"retry"');
+    const again = ({ state, failure }: typeof parked) =>
+      state === 'parked' && /hook-missing/.test(failure?.message ?? '');
+    parked = await desk.until(id, again);
+    expect(parked.failure?.message).toMatch(/hook-missing on hook how-much-is-free: .*REKEY_HOOKS/);
+    hook('how-much-is-free', 'echo 1000000000000');
   });
 
   test('goes on once all of it is gone, by the command that status prints', async () => {
@@ -411,7 +437,7 @@ describe('what preflight finds', () => {
       'rollBackPhase',
       onLive('main'),
       'phase.changed',
-      /^shop\.yaml:8:5 phases\[main\]\.tables\[1\]: phase main is done and was changed/,
+      /^shop\.yaml:9:5 phases\[main\]\.tables\[1\]: phase main is done and was changed/,
     );
     desk.plan('shop', full.replace('phase: main', 'phase: other'));
     await expectRefused(
