@@ -34,8 +34,8 @@ export interface Load {
 
 /**
  * An open loop: operations are due at fixed times, whatever the database does, and the time of each counts from when it
- * was due. A client whose key has another type than it thought asks for the new key and tries once more; any other
- * error is a failed operation.
+ * was due. A client whose key has another type than it thought asks for the new key and tries again, once for each cutover; any
+ * other error is a failed operation.
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const load = new Clients(options);
@@ -124,7 +124,7 @@ class Clients implements Load {
 
   private async run(client: Client, { at, operation }: Due): Promise<void> {
     try {
-      operation.acknowledged(await this.sendOnceMore(client, operation));
+      operation.acknowledged(await this.sendAgain(client, operation));
     } catch (error) {
       const { code = '', message } = error as { code?: string; message: string };
       this.failures.push({ at: Date.now(), operation: operation.name, code, message });
@@ -135,17 +135,17 @@ class Clients implements Load {
     this.timings.push({ scheduled: at, ended: Date.now() });
   }
 
-  private async sendOnceMore(client: Client, operation: Operation) {
-    try {
-      return await send(client, operation, this.valuesOf(operation));
-    } catch (error) {
-      if ((error as { code?: string }).code !== wrongType) throw error;
+  /** Once more for each cutover that it meets: the one way and, for who began just before it, the way back. */
+  private async sendAgain(client: Client, operation: Operation) {
+    for (let cutovers = 1; ; cutovers += 1) {
+      try {
+        return await send(client, operation, this.valuesOf(operation));
+      } catch (error) {
+        if ((error as { code?: string }).code !== wrongType || cutovers > 2) throw error;
+      }
       this.again += 1;
       for (const value of operation.values)
         if (value !== null && typeof value === 'object') await this.keys.translate(client, value.account);
-      return send(client, operation, this.valuesOf(operation)).catch((second) => {
-        throw Object.assign(second, { message: `${second.message}, after ${(error as Error).message}` });
-      });
     }
   }
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runByHand } from './by-hand.js';
 import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
+import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
 import { runRekey } from './rekey.js';
 import { page, tableOf } from './report.js';
@@ -58,6 +59,8 @@ async function main(): Promise<void> {
       );
       for (const failure of failures.slice(0, 10)) console.log(`  failed: ${failure}`);
     }
+    for (const [goal, value, reached] of goalsOf(all))
+      console.log(`${goal}: ${value}${reached ? '' : ', NOT REACHED'}`);
     if (values.write)
       await writeFile(join(root, 'docs', 'benchmark.md'), page(all, version, Number(values.rate)));
     await end(0);

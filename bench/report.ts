@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
 import { settings } from './stage.js';
 
@@ -71,6 +72,12 @@ export function page(all: Measured[], version: number, rate: number): string {
     .join(',')} --write\` wrote this page.
 
 ${tableOf(all)}
+
+## Goals
+
+${goalsOf(all)
+  .map(([goal, value, reached]) => `- ${goal}: ${value}, ${reached ? 'reached' : 'not reached'}`)
+  .join('\n')}
 
 ## What is compared
 
