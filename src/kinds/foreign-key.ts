@@ -29,6 +29,11 @@ export interface ForeignKey extends CatalogObject {
   validated: boolean;
   enforced: boolean;
   period: boolean;
+  /**
+   * From 1, among the foreign keys that refer to the same table: the order in which their actions fire. A delete that one
+   * refuses and another cascades ends as the first of them says, so that twins are made in this order.
+   */
+  order: number;
   comment: string | null;
 }
 
@@ -49,6 +54,8 @@ export const foreignKey: ObjectKind<ForeignKey> = {
       'setColumns', ${version >= 150000 ? `coalesce(${names('k.conrelid', 'k.confdelsetcols')}, '[]'::json)` : `'[]'::json`},
       'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
       'enforced', ${version >= 180000 ? 'k.conenforced' : 'true'}, 'period', ${version >= 180000 ? 'k.conperiod' : 'false'},
+      'order', pg_catalog.row_number() over (partition by k.confrelid order by
+        (select pg_catalog.min(g.tgname::text collate "C") from pg_catalog.pg_trigger g where g.tgconstraint = k.oid and g.tgrelid = k.confrelid), k.oid),
       'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) as object
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class t on t.oid = k.conrelid

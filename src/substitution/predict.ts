@@ -3,6 +3,7 @@ import type { AnyKind } from '../catalog/kind.js';
 import type { Catalog, CatalogObject, Column, Table } from '../catalog/model.js';
 import type { Default } from '../kinds/default.js';
 import type { ExtendedStatistics } from '../kinds/extended-statistics.js';
+import type { ForeignKey } from '../kinds/foreign-key.js';
 import type { NotNull } from '../kinds/not-null.js';
 import { overReference, type PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
@@ -34,10 +35,24 @@ export function catalogAfter(view: PhaseView, kinds: AnyKind[]): Catalog {
   return {
     ...view.catalog,
     tables,
-    objects: mergeAttributes(objects, (o) => o.id)
+    objects: mergeAttributes(inFiringOrder(objects, touched), (o) => o.id)
       .map((o) => (o.kind === 'statistics' ? inColumnOrder(o as ExtendedStatistics, tables) : o))
       .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
   };
+}
+
+/** Twins of foreign keys are made in the order of their originals, after all that stay, and a surrogate's after these. */
+function inFiringOrder(objects: CatalogObject[], touched: Set<string>): CatalogObject[] {
+  const keys = objects.filter((o) => o.kind === 'foreign-key') as ForeignKey[];
+  const brought = keys.length;
+  const place = (key: ForeignKey) => key.order + (touched.has(key.id) ? brought : 0);
+  const ordered = keys.toSorted((a, b) => place(a) - place(b));
+  const orders = new Map(
+    ordered.map((key) => [key, ordered.filter((k) => k.refTable === key.refTable).indexOf(key) + 1]),
+  );
+  return objects.map((o) =>
+    o.kind === 'foreign-key' ? ({ ...o, order: orders.get(o as ForeignKey) } as ForeignKey) : o,
+  );
 }
 
 /** PostgreSQL keeps the columns of extended statistics by their number, and the UUID columns stand last. */

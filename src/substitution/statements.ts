@@ -2,6 +2,7 @@ import { type AnyKind, type ObjectPlan, type SwapStatement, swapSlots, type Work
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { Hazard } from '../errors.js';
+import type { ForeignKey } from '../kinds/foreign-key.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
 import { addColumns, inRekey } from './add-columns.js';
@@ -84,11 +85,14 @@ export function plansOf(view: PhaseView, kinds: AnyKind[]): { plans: ObjectPlan[
 /** Objects that name a member; what names a legacy column of an earlier phase is carried along by PostgreSQL itself. */
 export function touchedObjects(view: PhaseView): CatalogObject[] {
   const legacy = new Set(view.substitution.legacyColumns.map((c) => at(c.table, c.column)));
-  return view.catalog.objects.filter(
+  const touched = view.catalog.objects.filter(
     (o) =>
       o.names.some((c) => view.member(c.table, c.column) !== undefined) &&
       !o.names.some((c) => legacy.has(at(c.table, c.column))),
   );
+  const isKey = (o: CatalogObject): o is ForeignKey => o.kind === 'foreign-key';
+  // their twins have to fire in the order in which they do
+  return [...touched.filter((o) => !isKey(o)), ...touched.filter(isKey).sort((a, b) => a.order - b.order)];
 }
 
 function inSlots(statements: SwapStatement[]): SwapStatement[] {

@@ -102,6 +102,8 @@ function reference(view: PhaseView, member: Member, side: 'shadow' | 'after'): C
     match: 'simple',
     setColumns: [],
     validated: true,
+    // made after all others
+    order: 1e9,
     comment: null,
   };
   return [index, key];

@@ -112,6 +112,18 @@ describe(`Writes while a phase is under way, on PostgreSQL ${version}`, () => {
     expect(await post('x15')).toEqual({ cascaded: null, nulled: null, fallen: 'p1', late: null });
   }, 120_000);
 
+  it('are refused or cascade as before where two foreign keys disagree on a delete', async () => {
+    await begin(`create table people (id serial primary key, ref text not null unique);
+      create table pairs (ref text primary key, z_keeper integer references people, a_owner integer references people on delete cascade);
+      insert into people (ref) select 'p' || n from generate_series(1, 4) n; insert into pairs values ('one', 2, 2)`);
+    const remove = () => app.query(`delete from people where ref = 'p2'`);
+    await expect(remove()).rejects.toMatchObject({ code: '23503' });
+    await run.forward('main');
+    await expect(remove()).rejects.toMatchObject({ code: '23503' });
+    await run.back('main');
+    await expect(remove()).rejects.toMatchObject({ code: '23503' });
+  }, 120_000);
+
   it('are refused after the cutover where they give a legacy reference without its UUID', async () => {
     await begin();
     await run.forward('main');
