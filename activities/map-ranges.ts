@@ -1,5 +1,6 @@
 import { planCursors, readCursors } from '../src/postgres/cursors.js';
-import { missing } from '../src/substitution/map.js';
+import { missing, passesFor } from '../src/substitution/map.js';
+import { shadowsOf } from '../src/substitution/sync.js';
 import type { MapRange } from './contract.js';
 import type { PhaseWork } from './phase-work.js';
 
@@ -37,10 +38,17 @@ export async function cutIntoRanges(work: PhaseWork): Promise<MapRange[]> {
 
 /** Blocks a batch, so that it has about as many rows as the plan says. */
 export function blocksOfBatch(work: PhaseWork, table: string): number {
+  return Math.max(1, Math.round(mapOf(work, table).batch / rowsPerBlock(work, table)));
+}
+
+/** How a stretch of the table is divided into passes. */
+export function passesOf(work: PhaseWork, table: string): number[] {
+  return passesFor(8_192 / rowsPerBlock(work, table), shadowsOf(work.view, table).length);
+}
+
+function rowsPerBlock(work: PhaseWork, table: string): number {
   const found = work.catalog.tables.find((t) => t.id === table);
-  const rowsPerBlock =
-    found && found.estimatedRows > 0 && found.pages > 0 ? found.estimatedRows / found.pages : 100;
-  return Math.max(1, Math.round(mapOf(work, table).batch / rowsPerBlock));
+  return found && found.estimatedRows > 0 && found.pages > 0 ? found.estimatedRows / found.pages : 100;
 }
 
 function mapOf(work: PhaseWork, table: string) {

@@ -2,10 +2,11 @@ import { RekeyError } from '../src/errors.js';
 import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src/postgres/cursors.js';
 import { signalReader } from '../src/postgres/signals.js';
 import { heldBy } from '../src/postgres/throttle.js';
-import { batchSql, leftOverSql } from '../src/substitution/map.js';
+import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
-import { blocksOfBatch, cutIntoRanges } from './map-ranges.js';
+import { blocksOfBatch, cutIntoRanges, passesOf } from './map-ranges.js';
+import { type MapStep, paced, stretchOf } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
@@ -41,6 +42,11 @@ class Range {
   private readonly signals: ReturnType<typeof signalReader>;
   private held: string | null = null;
   private asked = 0;
+  /** what is left to do of the stretch that the cursor stands at */
+  private steps: MapStep[] = [];
+  /** of a batch */
+  private blocks: number;
+  private slowest = 0;
 
   constructor(
     private readonly work: PhaseWork,
@@ -48,13 +54,16 @@ class Range {
     private readonly replica: boolean,
   ) {
     this.signals = signalReader(work.ref.phase);
+    // the plan's batch is the most: how fast this server is turns out with the first
+    this.blocks = Math.ceil(blocksOfBatch(work, range.table) / 3);
   }
 
   async workUntil(until: number): Promise<MapProgress> {
     const started = Date.now();
     const before = await this.cursor();
     let cursor = before;
-    while (!cursor.done && Date.now() < until) {
+    // a stretch that is left half-way is gone over from its beginning, to find that most of it is done
+    while (!cursor.done && (Date.now() < until || (this.steps.length > 0 && this.held === null))) {
       await this.lookAtSignals();
       this.work.heartbeat({
         table: cursor.tableName,
@@ -78,13 +87,26 @@ class Range {
 
   private async next(cursor: CursorRow): Promise<CursorRow> {
     const end = cursor.endBlock as number;
-    if (cursor.nextBlock < end) {
-      const to = Math.min(end, cursor.nextBlock + blocksOfBatch(this.work, cursor.tableName));
-      return this.fill(cursor, cursor.nextBlock, to, { nextBlock: to, skipped: cursor.skipped }, false);
+    if (this.steps.length === 0 && cursor.nextBlock < end) this.steps = this.stretch(cursor.nextBlock, end);
+    const step = this.steps.shift();
+    if (step) {
+      const began = Date.now();
+      const then = { nextBlock: step.next, skipped: cursor.skipped };
+      const after = await this.fill(cursor, step, then, false);
+      this.slowest = Math.max(this.slowest, Date.now() - began);
+      return after;
     }
     const [block] = cursor.skipped;
     if (block === undefined) return this.advance(cursor, { nextBlock: end, skipped: [], done: true }, 0, 0);
-    return this.fill(cursor, block, block + 1, { nextBlock: end, skipped: cursor.skipped.slice(1) }, true);
+    const one = { from: block, to: block + 1, part: null, next: end };
+    return this.fill(cursor, one, { nextBlock: end, skipped: cursor.skipped.slice(1) }, true);
+  }
+
+  private stretch(from: number, end: number): MapStep[] {
+    const { work, range } = this;
+    if (this.slowest > 0) this.blocks = paced(this.blocks, blocksOfBatch(work, range.table), this.slowest);
+    this.slowest = 0;
+    return stretchOf(from, end, this.blocks, passesOf(work, range.table));
   }
 
   /**
@@ -93,23 +115,23 @@ class Range {
    */
   private async fill(
     cursor: CursorRow,
-    from: number,
-    to: number,
+    { from, to, part }: MapStep,
     then: { nextBlock: number; skipped: number[] },
     wait: boolean,
   ): Promise<CursorRow> {
     const { session, view } = this.work;
+    const table = cursor.tableName;
     const began = Date.now();
     return session.transaction(async () => {
-      if (this.replica) await session.execute('set local session_replication_role = replica');
-      if (wait) await session.execute(`set local lock_timeout = '1s'`);
-      const { rows } = await session.execute<{ rows: number }>(batchSql(view, cursor.tableName, wait), [
-        from,
-        to,
-      ]);
-      const left = wait
-        ? []
-        : await session.query<{ block: number }>(leftOverSql(view, cursor.tableName), [from, to]);
+      await session.execute(this.settings(wait));
+      const { rows } =
+        part === null
+          ? await session.execute<{ rows: number }>(batchSql(view, table, wait), [from, to])
+          : await session.execute<{ rows: number }>(passSql(view, table), [from, to, part]);
+      const left =
+        wait || part !== null
+          ? []
+          : await session.query<{ block: number }>(leftOverSql(view, table), [from, to]);
       const skipped = [...then.skipped, ...left.map((l) => l.block)];
       return this.advance(
         cursor,
@@ -118,6 +140,15 @@ class Range {
         (Date.now() - began) / 1000,
       );
     });
+  }
+
+  /** A batch that a crash of the server takes back takes its cursor back, too: nobody has to wait for the disk. */
+  private settings(wait: boolean): string {
+    return [
+      'set local synchronous_commit = off',
+      ...(this.replica ? ['set local session_replication_role = replica'] : []),
+      ...(wait ? [`set local lock_timeout = '1s'`] : []),
+    ].join('; ');
   }
 
   private async advance(

@@ -4,7 +4,7 @@ import { allKinds } from '../kinds/all.js';
 import type { LockSettings, Phase, Plan } from '../plan/model.js';
 import { rekeySchemaStatements } from '../postgres/rekey-schema.js';
 import { dropLegacyWork, tablesOf } from '../substitution/cleanup.js';
-import { batchSql, leftOverSql } from '../substitution/map.js';
+import { batchSql, leftOverSql, parts, passSql } from '../substitution/map.js';
 import { catalogAfter } from '../substitution/predict.js';
 import { dropRedundantWork } from '../substitution/redundant.js';
 import { serverFunctions } from '../substitution/server-functions.js';
@@ -85,9 +85,11 @@ function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
       'map',
       [
         'Each statement runs once a batch: $1 is its first block, $2 the block after its last. The cursor commits with it.',
-        'Rows that a client holds are skipped; the second statement finds them, and the third waits for them.',
+        `The first goes over a stretch of a large table some times ($3: how many of ${parts} parts are done after it), so that later passes find room in a row's own page; the second takes what is left.`,
+        'Rows that a client holds are skipped; the third statement finds them, and the last waits for them.',
       ],
       view.substitution.tables.flatMap((table) => [
+        { text: passSql(view, table), object: table, lock: 'row locks of one batch' },
         { text: batchSql(view, table, false), object: table, lock: 'row locks of one batch' },
         { text: leftOverSql(view, table), object: table, lock: 'access share' },
         {

@@ -3,11 +3,35 @@ import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
 import { forwardExpression, sourceColumns } from './key-expression.js';
-import type { Member } from './model.js';
 import { attachPartition } from './mapping-partition.js';
+import type { Member } from './model.js';
 import { mappingPartition } from './names.js';
 import { shadowsOf } from './sync.js';
 import type { PhaseView } from './view.js';
+
+/** Into so many parts `passSql` divides the rows of a page. */
+export const parts = 64;
+
+/**
+ * An update that moves a row to another page pays for an entry in every index of the table. So a stretch of blocks is gone
+ * over several times: the first pass moves some of each page's rows away, and what is left of them is room in which
+ * later passes find place for a new version beside the old one. Answers how many of `parts` are done after each pass but
+ * the last, which takes all that are left. Each pass frees what it has done, and needs `growth` times as much: the first
+ * is as small as that allows. `rowBytes` is what a row takes now, `shadows` how many columns it gets.
+ */
+export function passesFor(rowBytes: number, shadows: number): number[] {
+  const kept = rowBytes / (rowBytes + 16 * shadows);
+  const first = Math.min(0.5, (1.15 * (1 - kept)) / (1 - kept ** passCount));
+  const done: number[] = [];
+  for (let pass = 0, share = first, sum = 0; pass < passCount - 1; pass += 1, share *= kept) {
+    sum += share;
+    if (sum > 0.95) break;
+    done.push(Math.max(1, Math.round(sum * parts)));
+  }
+  return done;
+}
+
+const passCount = 5;
 
 /**
  * The in-place strategy's SQL. One statement a batch of pages fills all shadows of a table and its mapping rows. $1 and $2
@@ -15,13 +39,22 @@ import type { PhaseView } from './view.js';
  * that a client holds are skipped and looked at again.
  */
 export function batchSql(view: PhaseView, table: TableId, wait: boolean): string {
+  return fillSql(view, table, '', wait ? '' : ' skip locked');
+}
+
+/** The same for some of the rows: those in the first $3 of `parts`, chosen by where they lie. */
+export function passSql(view: PhaseView, table: TableId): string {
+  return fillSql(view, table, ` and pg_catalog.hashtid(b.ctid) & ${parts - 1} < $3::int4`, ' skip locked');
+}
+
+function fillSql(view: PhaseView, table: TableId, part: string, locked: string): string {
   const sql = view.sqlTable(table);
   const sets = shadowsOf(view, table).map(
     (m) => `${quoteIdent(m.shadow)} = ${forwardExpression(view, m.forward, 't')}`,
   );
   const key = mappedKey(view, table);
   const update = `update ${sql} t set ${sets.join(', ')}
-where t.ctid = any (array(select b.ctid from ${sql} b where b.ctid >= ${tid('$1')} and b.ctid < ${tid('$2')} and (${missing(view, table, 'b')}) for no key update of b${wait ? '' : ' skip locked'}))`;
+where t.ctid = any (array(select b.ctid from ${sql} b where b.ctid >= ${tid('$1')} and b.ctid < ${tid('$2')} and (${missing(view, table, 'b')})${part} for no key update of b${locked}))`;
   if (!key)
     return `with done as (${update} returning 1) select pg_catalog.count(*)::float8 as rows from done`;
   return `with done as (${update} returning t.${quoteIdent(key.before as string)}::int8 as old_id, t.${quoteIdent(key.shadow)} as new_id),
