@@ -8,6 +8,8 @@ export interface Cluster {
   id(): Promise<string>;
   /** true where the server says that this run is closed, or does not know it */
   isClosed(owner: Pick<Owner, 'workflowId' | 'firstRunId'>): Promise<boolean>;
+  /** id of the migration that has this run as its child, as long as that migration is open; null where there is none */
+  openMigration(owner: Pick<Owner, 'workflowId' | 'firstRunId'>): Promise<string | null>;
   /** who sent the signal or update, as the run's history says */
   sender(run: RunRef, event: DecisionEvent): Promise<Sender>;
   /** names of those of Rekey's search attributes that exist, after trying to make them */
@@ -39,6 +41,22 @@ export function clusterOf(client: Client): Cluster {
         return found.status.name !== 'RUNNING' || !(await sameChain(client, workflowId, firstRunId));
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return true;
+        throw error;
+      }
+    },
+
+    async openMigration({ workflowId, firstRunId }) {
+      try {
+        const { raw } = await client.workflow
+          .getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId })
+          .describe();
+        const id = raw.workflowExecutionInfo?.parentExecution?.workflowId;
+        if (!id) return null;
+        // by id alone: after a reset it is another run that goes on
+        const { status } = await client.workflow.getHandle(id).describe();
+        return status.name === 'RUNNING' ? id : null;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null;
         throw error;
       }
     },

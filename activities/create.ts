@@ -31,7 +31,7 @@ type Plain = {
 export function createActivities(client: Client): Activities {
   const cluster = clusterOf(client);
   const plain: Plain = {
-    readMigration,
+    readMigration: (input, attempt) => readMigration(input, attempt, cluster),
     awaitPhase: (input, attempt) => awaitPhase(input, attempt, cluster),
     closePhase,
     wayBack,

@@ -5,11 +5,12 @@ import { phaseHash } from '../src/plan/hash.js';
 import type { Phase, Plan } from '../src/plan/model.js';
 import { rekeySchemaVersionOf } from '../src/postgres/bootstrap.js';
 import { openSession } from '../src/postgres/connect.js';
-import { readOwner } from '../src/postgres/ownership.js';
+import { type Owner, readOwner } from '../src/postgres/ownership.js';
 import { type PhaseRow, readPhases } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
 import type { Attempt } from './attempt.js';
 import { refuseWhatIsNotThere } from './check-plan.js';
+import type { Cluster } from './cluster.js';
 import type { MigrationBrief, MigrationRequest, RunRef } from './contract.js';
 import { planOf } from './phase-documents.js';
 
@@ -17,6 +18,7 @@ import { planOf } from './phase-documents.js';
 export async function readMigration(
   request: MigrationRequest & { run: RunRef },
   _attempt: Attempt,
+  cluster: Cluster,
 ): Promise<MigrationBrief> {
   const found = await loadPlan(request.plan);
   const { plan } = found;
@@ -24,6 +26,7 @@ export async function readMigration(
   try {
     const rows = await phasesBegun(session);
     const owner = rows.length ? await readOwner(session) : null;
+    if (owner) await refuseSecondMigration(owner, request.run, cluster);
     await refuseChanges(session, found, rows);
     // of all phases to come: what the fifth asks for and is not there must not be found after the fourth
     await refuseWhatIsNotThere(
@@ -49,6 +52,18 @@ export async function readMigration(
   } finally {
     await session.close();
   }
+}
+
+/** Two migrations that are open side by side would take each other's next phase away. Throws BadInput. */
+async function refuseSecondMigration(owner: Owner, run: RunRef, cluster: Cluster): Promise<void> {
+  if (owner.namespace !== run.namespace || owner.clusterId !== (await cluster.id())) return;
+  const other = await cluster.openMigration(owner);
+  if (other === null || other === run.workflowId) return;
+  throw new RekeyError('BadInput', {
+    code: 'owner.other-run',
+    message: `the migration ${other} is under way on this database`,
+    remedy: `Go on with that one, or: temporal workflow cancel --namespace ${owner.namespace} --workflow-id ${other}`,
+  });
 }
 
 /** Phases begun in this database; none where the schema rekey is not there. */

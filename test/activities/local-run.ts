@@ -40,6 +40,7 @@ const once: Caller = ({ call }) => call();
 const cluster: Cluster = {
   id: async () => 'a-cluster',
   isClosed: async () => true,
+  openMigration: async () => null,
   sender: async () => ({ identity: null, principal: null }),
   searchAttributes: async () => [],
 };

@@ -284,6 +284,26 @@ describe('while a phase waits for approval', () => {
   });
 });
 
+test('a second migration of a database ends FAILED and names the first, which goes on', async () => {
+  const database = await freshDatabase();
+  await database.query(shop);
+  desk.connection('twice', database.ownerUrl);
+  const input = { plan: 'shop', connection: 'twice' };
+  const first = await desk.start('runMigration', input);
+  await desk.gate(first, 'after');
+  await expectRefused(
+    'runMigration',
+    input,
+    'owner.other-run',
+    new RegExp(`the migration ${first} is under way`),
+  );
+  await desk.approve(`${first}/foundation`, 'after');
+  await desk.gate(first, 'before-swap');
+  await desk.handle(first).cancel();
+  expect(await desk.handle(first).result()).toMatchObject({ outcome: 'rolled-back' });
+  await database.drop();
+}, 120_000);
+
 /** Verdicts in the order in which they were written, once there are so many. */
 async function recorded(phase: string, count: number): Promise<string[]> {
   for (let tries = 0; ; tries++) {
