@@ -12,6 +12,9 @@ export interface Reference {
   rules: string;
   deferrable: boolean;
   byDefault: boolean;
+  notValid: boolean;
+  /** a column beside it that has the parent's n: a second foreign key refers to both */
+  withN: string | null;
 }
 
 export interface PairReference {
@@ -120,6 +123,8 @@ function randomTable(g: Gen, at: number, before: RandomTable[]): RandomTable {
     rules: pick(g, '', ' on delete cascade', ' on delete cascade on update cascade'),
     deferrable: pick(g, true, false),
     byDefault: false,
+    notValid: false,
+    withN: null,
   });
   if (kind === 'shared') return { ...table, key: { kind }, references: [reference('of_id')] };
   return {
@@ -144,6 +149,8 @@ function addReferences(g: Gen, tables: RandomTable[], table: RandomTable, at: nu
       rules: pick(g, ...actions) + pick(g, ...changes),
       deferrable: pick(g, true, false),
       byDefault: pick(g, true, false, false),
+      notValid: pick(g, true, false, false),
+      withN: pick(g, true, false, false) ? `n of ${i}` : null,
     });
   }
   if (pairs.length && pick(g, true, false)) {
@@ -185,6 +192,8 @@ function adopt(g: Gen, tables: RandomTable[], table: RandomTable): void {
     rules: pick(g, '', ' on delete cascade', ' on update cascade'),
     deferrable: pick(g, true, false),
     byDefault: false,
+    notValid: false,
+    withN: null,
   });
 }
 
@@ -282,6 +291,10 @@ function extras(g: Gen, tables: RandomTable[], table: RandomTable): string[] {
         `create index on ${t} (${m} desc nulls last, n)`,
         `create index on ${t} (n) include (${m}) where ${m} is not null`,
         `create index on ${t} using hash (${m})`,
+        `create index on ${t} (n, ${m}) with (fillfactor = 70)`,
+        `alter table ${t} add unique (ref, ${m}) deferrable initially deferred`,
+        `alter table ${t} add unique (${m}, ref) include (n)`,
+        `alter table ${t} add check (${m} is not null or n > 0) not valid`,
         `create index on ${t} ((coalesce(${m}, ${same ? o : m})))`,
         `alter table ${t} add check (${m} is not null or n is not null)`,
         same ? `alter table ${t} add check (${m} <> ${o} or n > 0)` : `alter table ${t} add check (n > 0)`,
@@ -332,6 +345,7 @@ function createTable(tables: RandomTable[], table: RandomTable, at: number): str
       `${quoteIdent(r.column)} ${typeOf(tables, r.target)}${r.nullable ? '' : ' not null'}${byDefault}${unique}`,
     );
   }
+  for (const { withN } of table.references) if (withN !== null) columns.push(`${quoteIdent(withN)} integer`);
   for (const { columns: pair, target } of table.pairs) {
     const parent = tables[target] as RandomTable;
     for (const [i, column] of pair.entries())
@@ -357,12 +371,18 @@ function insertRows(tables: RandomTable[], table: RandomTable, at: number): stri
     'ref',
     'n',
     ...table.references.map((r) => r.column),
+    ...table.references.flatMap((r) => (r.withN === null ? [] : [r.withN])),
     ...table.pairs.flatMap((p) => p.columns),
   ];
   const values = table.rows.map((row) => {
     const references = table.references.map((r, i) => {
       const parent = row.references[i] ?? null;
       return parent === null ? 'null' : String(keyOf(tables, r.target, parent));
+    });
+    const numbers = table.references.flatMap((r, i) => {
+      if (r.withN === null) return [];
+      const parent = row.references[i] ?? null;
+      return [parent === null ? 'null' : String((tables[r.target] as RandomTable).rows[parent]?.n)];
     });
     const pairs = table.pairs.flatMap(({ target }, i) => {
       const parent = row.pairs[i] ?? null;
@@ -377,6 +397,7 @@ function insertRows(tables: RandomTable[], table: RandomTable, at: number): stri
       quoteLiteral(row.label),
       String(row.n),
       ...references,
+      ...numbers,
       ...pairs,
     ];
     return `(${all.join(', ')})`;
@@ -395,8 +416,14 @@ function insertRows(tables: RandomTable[], table: RandomTable, at: number): stri
 function constraints(tables: RandomTable[], table: RandomTable, r: Reference, i: number): string[] {
   const parent = tables[r.target] as RandomTable;
   const deferrable = r.deferrable ? pickTiming(i) : '';
+  const refer = (own: string, theirs: string) =>
+    `alter table ${quoteIdent(table.name)} add foreign key (${own}) references ${quoteIdent(parent.name)} (${theirs})${r.rules}${deferrable}${r.notValid ? ' not valid' : ''}`;
+  const [own, key] = [quoteIdent(r.column), quoteIdent(keyColumn(parent))];
+  if (r.withN === null) return [refer(own, key)];
   return [
-    `alter table ${quoteIdent(table.name)} add foreign key (${quoteIdent(r.column)}) references ${quoteIdent(parent.name)} (${quoteIdent(keyColumn(parent))})${r.rules}${deferrable}`,
+    `alter table ${quoteIdent(parent.name)} add unique (${key}, n)`,
+    refer(own, key),
+    refer(`${own}, ${quoteIdent(r.withN)}`, `${key}, n`),
   ];
 }
 

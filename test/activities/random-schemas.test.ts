@@ -13,8 +13,8 @@ import { ddl, type Gen, pick, type RandomSchema, randomSchema, rootOf } from './
 import { randomWrites, type Sight, sqlOf, stateSql, type Write } from './random-writes.js';
 import { SchemaRun } from './schema-run.js';
 
-/** REKEY_FUZZ_RUNS schemas (a dozen by default), REKEY_FUZZ_SEED for the same ones again, REKEY_FUZZ_SHRINK to make one small. */
-const runs = Number(process.env.REKEY_FUZZ_RUNS || 12);
+/** REKEY_FUZZ_RUNS schemas (eight by default), REKEY_FUZZ_SEED for the same ones again, REKEY_FUZZ_SHRINK to make one small. */
+const runs = Number(process.env.REKEY_FUZZ_RUNS || 8);
 const seed = process.env.REKEY_FUZZ_SEED ? Number(process.env.REKEY_FUZZ_SEED) : undefined;
 const version = testVersions()[0] as number;
 
