@@ -16,7 +16,17 @@ function historyOf(name: string): {
 test('there are histories of phases that ended, wait and are parked', () => {
   const names = recorded.map((name) => name.replace('.json.gz', ''));
   expect(names).toEqual(
-    expect.arrayContaining(['done', 'waiting', 'parked', 'cancelled', 'cleanup', 'migration', 'rolled-back']),
+    expect.arrayContaining([
+      'done',
+      'waiting',
+      'parked',
+      'cancelled',
+      'cleanup',
+      'migration',
+      'rolled-back',
+      'e2e-users',
+      'e2e-killed-in-map',
+    ]),
   );
 });
 
