@@ -1,5 +1,6 @@
 import { quoteIdent, tableId } from '../src/catalog/quote.js';
 import { readCatalog } from '../src/catalog/read.js';
+import { legacyInUse } from '../src/checks/hazards/legacy-in-use.js';
 import { RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
 import { checkIndexStatement } from '../src/plan/index-statement.js';
@@ -14,6 +15,7 @@ import type { Attempt } from './attempt.js';
 import { takePhaseBackup } from './backup.js';
 import { hasDropped } from './brief.js';
 import type { PhaseRef, StepResult } from './contract.js';
+import { hazardsStop } from './look.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { buildPhase, cleanupOf, journalStep, type StepWork, withStep } from './phase-work.js';
 import { runAll, sqlTable, Tally } from './run-work.js';
@@ -29,7 +31,10 @@ export function dropLegacy(
 ): Promise<StepResult> {
   return withStep('dropLegacy', input, attempt, async (work) => {
     const cleanup = cleanupOf(work);
-    if (!(await hasDropped(work.session, input.phase))) await assertApproved(work, input.opening ?? null);
+    if (!(await hasDropped(work.session, input.phase))) {
+      await assertApproved(work, input.opening ?? null);
+      await assertUnused(work);
+    }
     const finished = await finishedPhases(work);
     const tally = new Tally();
     await runAll(work, dropLegacyWork(finished), tally);
@@ -45,6 +50,12 @@ export function dropLegacy(
     await journalStep(work, tally.result());
     return tally.result();
   });
+}
+
+/** Again just before the first drop: an approval may be days old. */
+async function assertUnused(work: StepWork): Promise<void> {
+  const hazards = await legacyInUse(work.session, await legacyColumnsOf(work.session, work.ref.phase));
+  if (hazards.length) throw hazardsStop(hazards);
 }
 
 async function assertApproved(work: StepWork, opening: number | null): Promise<void> {

@@ -25,7 +25,15 @@ export async function compareGround(work: PhaseWork, moment: 'before' | 'after')
   const hash = (await readPhase(session, ref.phase))?.fingerprint;
   const kept = hash ? await readDocument(session, hash) : null;
   // a kill between the cutover's commit and the next statement leaves none: then there is nothing to compare with
-  if (kept === null) return;
+  if (kept === null && moment === 'after') return;
+  if (kept === null) {
+    throw new RekeyError('StepFailed', {
+      code: 'phase.no-fingerprint',
+      message: `schema rekey has no fingerprint of ${ref.phase}: preflight was not run to its end`,
+      remedy: 'Roll the phase back and start it again.',
+      where: ref.phase,
+    });
+  }
   const { lines } = await readLines(work, moment);
   const difference = fingerprintDifference(JSON.parse(kept) as string[], lines);
   if (difference === null) return;

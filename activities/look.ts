@@ -1,6 +1,7 @@
 import { readFreeDisk } from '../src/backup/disk.js';
 import { readCatalog } from '../src/catalog/read.js';
 import { type Judged, judge } from '../src/checks/acceptance.js';
+import { legacyInUse } from '../src/checks/hazards/legacy-in-use.js';
 import { unknownToWorker } from '../src/checks/hazards/worker.js';
 import { runHook } from '../src/checks/hook.js';
 import { loadHooks } from '../src/checks/hooks-file.js';
@@ -17,6 +18,7 @@ import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import { backupRoom } from './backup-room.js';
 import type { PreflightResult } from './contract.js';
+import { legacyColumnsOf } from './phase-documents.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
 
 /**
@@ -97,7 +99,11 @@ async function lookWithoutTables(work: StepWork): Promise<Judged> {
   const judged = await preflightWithoutTables(work.session, work.plan, work.phase, work.session.version);
   if (work.phase.kind !== 'cleanup') return judged;
   const catalog = await readCatalog(work.session.query, allKinds);
-  const more = judge(work.plan, work.phase, redundantHazards(work.phase.redundant, catalog));
+  const legacy = await legacyColumnsOf(work.session, work.ref.phase);
+  const more = judge(work.plan, work.phase, [
+    ...redundantHazards(work.phase.redundant, catalog),
+    ...(await legacyInUse(work.session, legacy)),
+  ]);
   return { ...judged, unhandled: [...judged.unhandled, ...more.unhandled] };
 }
 

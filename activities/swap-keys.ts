@@ -80,7 +80,12 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
         if (replica) await session.execute('set local session_replication_role = replica');
         // its estimate of holes may be a large part of the table, and a scan of it no time to spend under these locks
         await session.execute('set local enable_seqscan = off');
-        for (const { sweep } of statements.sweeps) await session.execute(sweep);
+        for (const { table, sweep, count } of statements.sweeps) {
+          await session.execute(sweep);
+          const { holes } = await session.one<{ holes: number }>(count);
+          // what has no integer would be null on integers
+          if (holes > 0) throw tooManyHoles(table, holes);
+        }
         await session.execute('set local enable_seqscan = on');
         if (replica) await session.execute('set local session_replication_role = origin');
         // deferred triggers of the sweep would refuse every ALTER (55006)
@@ -102,16 +107,18 @@ async function sweepOnline(work: PhaseWork): Promise<void> {
       await work.session.execute(sweep);
     });
     const { holes } = await work.session.one<{ holes: number }>(count);
-    if (holes > fewHoles) {
-      throw new RekeyError('StepFailed', {
-        code: 'swap-back.holes',
-        message: `${holes} rows of ${table} have a reference whose integer can't be found`,
-        remedy:
-          'Look for rows that refer to no row (`rekey findings`), mend them, then resolve swapKeysBack with retry.',
-        where: table,
-      });
-    }
+    if (holes > fewHoles) throw tooManyHoles(table, holes);
   }
+}
+
+function tooManyHoles(table: string, holes: number): RekeyError {
+  return new RekeyError('StepFailed', {
+    code: 'swap-back.holes',
+    message: `${holes} rows of ${table} have a reference whose integer can't be found`,
+    remedy:
+      'Look for rows whose reference leads to no row and never did, mend them, then resolve swapKeysBack with retry.',
+    where: table,
+  });
 }
 
 /** The online work after the swap back has to go on where the transaction committed and the attempt then died. */

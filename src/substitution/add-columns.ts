@@ -12,6 +12,7 @@ import {
   followSql,
   keyLocation,
   shadowsOf,
+  surrogateFollowSql,
   syncFunctionSql,
 } from './sync.js';
 import type { PhaseView } from './view.js';
@@ -122,7 +123,16 @@ function undoTable(view: PhaseView, table: TableId): Work[] {
     done: { see: 'trigger', ...place(view, table), name, present: false },
   });
   const follow = followSql(view, table);
+  const after = surrogateFollowSql(view, table);
   return [
+    ...(after
+      ? [
+          inRekey(
+            `drop function if exists rekey.${quoteIdent(followFunction(phase, table))}()`,
+            `follow function of ${table}`,
+          ),
+        ]
+      : []),
     ...(follow
       ? [
           drop(follow.name),

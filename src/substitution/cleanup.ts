@@ -5,9 +5,10 @@ import type { TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
 import { topUpSql } from './map.js';
 import type { Domain, Member } from './model.js';
-import { syncFunction, syncTrigger } from './names.js';
+import { followFunction, followTrigger, syncFunction, syncTrigger } from './names.js';
 import type { PhaseStatements } from './statements.js';
-import { dropSyncTrigger, keyLocation, syncFunctionSql } from './sync.js';
+import { fillSurrogates } from './surrogate.js';
+import { dropSyncTrigger, keyLocation, surrogateFollowSql, syncFunctionSql } from './sync.js';
 import type { PhaseView } from './view.js';
 
 export interface FinishedPhase {
@@ -23,22 +24,29 @@ export interface FinishedPhase {
 export function dropLegacyWork(phases: FinishedPhase[]): Work[] {
   const views = phases.map((p) => p.view);
   return [
-    ...views.flatMap((view) =>
-      domainsWithKey(view).map(({ domain }) => ({
-        ...inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
-        // a second try finds tables whose legacy columns have gone, after their last rows were mapped
-        unless: triggerGone(view, domain.root),
-      })),
-    ),
+    ...views.flatMap(fillSurrogates),
+    ...topUps(views),
     ...views.flatMap((view) =>
       view.substitution.tables.map((table) =>
         inRekey(syncFunctionSql(view, table, 'closing'), `sync function of ${table}`),
       ),
     ),
+    // the sync functions map new rows themselves from now on; these came before
+    ...topUps(views),
     ...phases.flatMap((p) => p.statements.dropLegacy),
     ...tablesOf(views).map((table) => dropFromTable(views, table)),
     ...views.flatMap(dropOwnThings),
   ];
+}
+
+function topUps(views: PhaseView[]): Work[] {
+  return views.flatMap((view) =>
+    domainsWithKey(view).map(({ domain }) => ({
+      ...inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
+      // a second try finds tables whose legacy columns have gone, after their last rows were mapped
+      unless: triggerGone(view, domain.root),
+    })),
+  );
 }
 
 /** What has to be there before the first drop can be called done, and is not afterwards. */
@@ -54,7 +62,12 @@ function dropFromTable(views: PhaseView[], table: TableId): Work {
       .filter((m) => m.table === table && m.legacy !== null)
       .map((m) => m.legacy as string),
   );
-  const texts = touching.map((view) => dropSyncTrigger(view, table, syncTrigger(view.substitution.phase)));
+  const texts = touching.flatMap((view) => [
+    dropSyncTrigger(view, table, syncTrigger(view.substitution.phase)),
+    ...(surrogateFollowSql(view, table)
+      ? [dropSyncTrigger(view, table, followTrigger(view.substitution.phase))]
+      : []),
+  ]);
   if (legacy.length)
     texts.push(
       `alter table ${first.sqlTable(table)} ${legacy.map((c) => `drop column if exists ${quoteIdent(c)}`).join(', ')}`,
@@ -111,6 +124,16 @@ function dropOwnThings(view: PhaseView): Work[] {
         `drop function if exists rekey.${quoteIdent(syncFunction(phase, table))}()`,
         `sync function of ${table}`,
       ),
+    ),
+    ...tables.flatMap((table) =>
+      surrogateFollowSql(view, table)
+        ? [
+            inRekey(
+              `drop function if exists rekey.${quoteIdent(followFunction(phase, table))}()`,
+              `follow function of ${table}`,
+            ),
+          ]
+        : [],
     ),
     ...domains.flatMap((domain) =>
       domain.sequence === null

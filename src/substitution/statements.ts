@@ -12,7 +12,14 @@ import { finishMapping, topUpSql } from './map.js';
 import type { Member } from './model.js';
 import { followTrigger, syncTrigger } from './names.js';
 import { surrogatePlans } from './surrogate.js';
-import { dropSyncTrigger, followSql, keyLocation, syncFunctionSql } from './sync.js';
+import {
+  dropSyncTrigger,
+  enableSyncTrigger,
+  followSql,
+  keyLocation,
+  surrogateFollowSql,
+  syncFunctionSql,
+} from './sync.js';
 import type { PhaseView } from './view.js';
 
 /** Every statement of a phase, in order: what the dry run prints is, to the letter, what a run executes. */
@@ -139,6 +146,14 @@ function swapFunctions(view: PhaseView): SwapStatement[] {
           ]
         : [],
     ),
+    ...tables.flatMap((table) => {
+      const follow = surrogateFollowSql(view, table);
+      return follow
+        ? [follow.function, follow.trigger, enableSyncTrigger(view, table, follow.name)].map((text) =>
+            statement(text, `follow trigger of ${table}`),
+          )
+        : [];
+    }),
     ...tables.map((table) => statement(syncFunctionSql(view, table, 'reverse'), `sync function of ${table}`)),
     ...domains.flatMap((domain) => {
       const key = members.find((m) => m.table === domain.root && m.role === 'key');
@@ -171,6 +186,17 @@ function swapBackTriggers(view: PhaseView): SwapStatement[] {
         text: dropSyncTrigger(view, table, syncTrigger(phase)),
         object: `sync trigger of ${table}`,
       }),
+    ),
+    ...tables.flatMap((table): SwapStatement[] =>
+      surrogateFollowSql(view, table)
+        ? [
+            {
+              slot: 'dropDefaults',
+              text: dropSyncTrigger(view, table, followTrigger(phase)),
+              object: `follow trigger of ${table}`,
+            },
+          ]
+        : [],
     ),
     ...domains.flatMap((domain): SwapStatement[] => {
       const key = members.find((m) => m.table === domain.root && m.role === 'key');

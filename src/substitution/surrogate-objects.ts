@@ -39,7 +39,7 @@ export function pairKey(view: PhaseView, member: Member): ForeignKey {
 export const surrogateIndexName = (view: PhaseView, { table, after }: Member): string =>
   view.newName(`${view.nameOf(table)}_${after}_idx`, view.schemaOf(table));
 export const surrogateForeignKeyName = (view: PhaseView, { table, after }: Member): string =>
-  cutName(`${view.nameOf(table)}_${after}_fkey`);
+  view.newConstraint(`${view.nameOf(table)}_${after}_fkey`, table);
 /** PostgreSQL's own name for it; before 18 it has none, and ours is never cut. */
 export function surrogateNotNullName(view: PhaseView, { table, after }: Member): string {
   const name = `${view.nameOf(table)}_${after}_not_null`;

@@ -1,4 +1,4 @@
-import { nothing, type ObjectPlan } from '../catalog/kind.js';
+import { nothing, type ObjectPlan, type Work } from '../catalog/kind.js';
 import { quoteIdent } from '../catalog/quote.js';
 import { body, type ForeignKey } from '../kinds/foreign-key.js';
 import { notNull } from '../kinds/not-null.js';
@@ -10,7 +10,9 @@ import {
   swapTable,
   validateConstraintWork,
 } from '../kinds/work.js';
+import { sourceColumns } from './key-expression.js';
 import type { Member } from './model.js';
+import { syncTrigger } from './names.js';
 import {
   compositeKey,
   pairKey,
@@ -154,4 +156,32 @@ function reference(view: PhaseView, member: Member): ObjectPlan {
     ],
     made: [index],
   };
+}
+
+/** References to a surrogate that are null beside a whole pair, in whatever way they came about. Changes nothing else. */
+export function fillSurrogates(view: PhaseView): Work[] {
+  return view.substitution.members.flatMap((member) => {
+    if (member.role !== 'surrogate-reference') return [];
+    const root = rootOf(view, member);
+    const after = (table: string, c: string) => quoteIdent(view.member(table, c)?.after ?? c);
+    const pairs = sourceColumns(member).map(
+      (c, i) => `p.${after(root.table, sourceColumns(root)[i] as string)} = c.${after(member.table, c)}`,
+    );
+    return [
+      {
+        text: `update ${view.sqlTable(member.table)} c set ${quoteIdent(member.after)} = p.${quoteIdent(root.after)} from ${view.sqlTable(root.table)} p where c.${quoteIdent(member.after)} is null and ${pairs.join(' and ')}`,
+        object: `mapping of ${member.table}.${member.after}`,
+        locks: 'none',
+        done: null,
+        // a second try may be past the pair's own end
+        unless: {
+          see: 'trigger',
+          schema: view.schemaOf(member.table),
+          table: view.nameOf(member.table),
+          name: syncTrigger(view.substitution.phase),
+          present: false,
+        },
+      } satisfies Work,
+    ];
+  });
 }

@@ -13,14 +13,14 @@ export function reverseBody(view: PhaseView, table: TableId, closing: boolean): 
   const mine = view.substitution.members.filter((m) => m.table === table);
   const parts = [
     ...mine.filter((m) => m.role === 'surrogate-reference').map((m) => fillBothSides(view, m)),
-    ...mine.filter((m) => m.role === 'key').map((m) => ownKey(view, m)),
+    ...mine.filter((m) => m.role === 'key').map((m) => ownKey(view, m, closing)),
     ...(closing ? [] : mine.filter((m) => m.role === 'reference').map((m) => legacyReference(view, m))),
     ...mine.filter((m) => m.role === 'surrogate').map((m) => ownSurrogate(view, m, closing)),
   ];
   return `declare\n  v_old int8;\nbegin\n${parts.filter(Boolean).join('\n')}\n  return new;\nend`;
 }
 
-function ownKey(view: PhaseView, member: Member): string {
+function ownKey(view: PhaseView, member: Member, closing: boolean): string {
   const domain = view.domain(member.domain);
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
@@ -33,10 +33,18 @@ function ownKey(view: PhaseView, member: Member): string {
     lines.push(
       `    if new.${key} is null then new.${key} := rekey.${quoteIdent(domain.keyFunction)}(new.${legacy}::int8); end if;`,
     );
+  // nobody tops the mapping up after cleanup's first step
+  if (closing)
+    lines.push(
+      `    if new.${legacy} is not null and new.${key} is not null then insert into rekey.uuid_migration_mapping (table_name, old_id, new_id) values (${quoteLiteral(member.domain)}, new.${legacy}, new.${key}) on conflict do nothing; end if;`,
+    );
   return lines.length ? `  if tg_op = 'INSERT' then\n${lines.join('\n')}\n  end if;` : '';
 }
 
-/** The legacy integer of the row that a key belongs to: from NEW where the row refers to itself, it is not to be seen yet. */
+/**
+ * The legacy integer of the row that a key belongs to: from NEW where the row refers to itself, it is not to be seen yet;
+ * from the mapping where the row is gone, which a reference that only the plan declares may outlive.
+ */
 function legacyReference(view: PhaseView, member: Member): string {
   const root = view.substitution.members.find((m) => m.role === 'key' && m.table === member.domain) as Member;
   const column = quoteIdent(member.after);
@@ -54,6 +62,9 @@ function legacyReference(view: PhaseView, member: Member): string {
   return `  if tg_op = 'INSERT' or new.${column} is distinct from old.${column} or new.${legacy} is distinct from old.${legacy} or (new.${column} is not null and new.${legacy} is null) then
     v_old := null;
 ${itself}
+    if v_old is null and new.${column} is not null then
+      select m.old_id into v_old from rekey.uuid_migration_mapping m where m.table_name = ${quoteLiteral(member.domain)} and m.new_id = new.${column} limit 1;
+    end if;
 ${refuse(`new.${legacy} is not null and new.${legacy} is distinct from v_old and (tg_op = 'INSERT' and new.${column} is null or tg_op = 'UPDATE' and new.${column} is not distinct from old.${column} and new.${legacy} is distinct from old.${legacy})`)}
     new.${legacy} := v_old;
   end if;`;
@@ -87,10 +98,14 @@ function fillBothSides(view: PhaseView, member: Member): string {
   const changed = pair.map((p) => `new.${p.own} is distinct from old.${p.own}`).join(' or ');
   const byPair = `select r.${quoteIdent(root.after)} into new.${ref} from ${parent} r where ${pair.map((p) => `r.${p.parent} = new.${p.own}`).join(' and ')};`;
   const byKey = `select ${pair.map((p) => `r.${p.parent}`).join(', ')} into ${pair.map((p) => `new.${p.own}`).join(', ')} from ${parent} r where r.${quoteIdent(root.after)} = new.${ref};`;
+  const differs = `exists (select from ${parent} r where r.${quoteIdent(root.after)} = new.${ref} and (${pair.map((p) => `r.${p.parent} is distinct from new.${p.own}`).join(' or ')}))`;
   return `  if tg_op = 'INSERT' then
     if new.${ref} is null then
       if not (${anyNull}) then ${byPair} end if;
     elsif ${anyNull} then ${byKey}
+    elsif ${differs} then
+      raise exception using errcode = 'foreign_key_violation', schema = tg_table_schema, table = tg_table_name, column = ${quoteLiteral(member.after)},
+        message = ${quoteLiteral(`rekey: ${member.after} of ${member.table} and the pair beside it refer to different rows`)};
     end if;
   elsif (${changed}) and new.${ref} is not distinct from old.${ref} then
     if ${anyNull} then new.${ref} := null; else ${byPair} end if;

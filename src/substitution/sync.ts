@@ -76,29 +76,65 @@ export function shadowsOf(view: PhaseView, table: TableId): Member[] {
   });
 }
 
-/** Tables whose children look their key up there: a change of the adopted reference has to reach the children's shadows. */
-export function followSql(
-  view: PhaseView,
-  table: TableId,
-): { function: string; trigger: string; name: string } | null {
+export interface Follow {
+  name: string;
+  function: string;
+  trigger: string;
+}
+
+/**
+ * Tables whose children look their key up there: a child that came before its parent (a deferred foreign key, or one
+ * statement for both) finds none, and a change of the adopted reference has to reach the children's shadows.
+ */
+export function followSql(view: PhaseView, table: TableId): Follow | null {
   const children = view.substitution.members.filter(
     (m) => m.forward.by === 'lookup' && m.forward.table === table,
   );
   const key = view.substitution.members.find((m) => m.table === table && m.role === 'key');
   const first = children[0]?.forward;
   if (!key || first?.by !== 'lookup') return null;
-  const { phase } = view.substitution;
   const updates = children.map((child) => {
     const forward = child.forward as Extract<Member['forward'], { by: 'lookup' }>;
     return `  update ${view.sqlTable(child.table)} c set ${quoteIdent(child.shadow)} = new.${quoteIdent(key.shadow)}
     where c.${quoteIdent(forward.column)} = new.${quoteIdent(forward.match)} and c.${quoteIdent(child.shadow)} is distinct from new.${quoteIdent(key.shadow)};`;
   });
+  const from = quoteIdent(first.from);
+  return follow(
+    view,
+    table,
+    `  if tg_op = 'UPDATE' and old.${from} is not distinct from new.${from} then return null; end if;\n${updates.join('\n')}`,
+  );
+}
+
+/** After the cutover: children of a surrogate that came before it get the side that they could not look up. */
+export function surrogateFollowSql(view: PhaseView, table: TableId): Follow | null {
+  const { members } = view.substitution;
+  const root = members.find((m) => m.table === table && m.role === 'surrogate');
+  const children = members.filter((m) => m.domain === table && m.role === 'surrogate-reference');
+  if (!root || children.length === 0) return null;
+  const after = (of: TableId, column: string) => quoteIdent(view.member(of, column)?.after ?? column);
+  const theirs = sourceColumns(root).map((c) => after(table, c));
+  const key = quoteIdent(root.after);
+  const updates = children.flatMap((child) => {
+    const mine = sourceColumns(child).map((c) => after(child.table, c));
+    const ref = quoteIdent(child.after);
+    const sql = view.sqlTable(child.table);
+    return [
+      `  update ${sql} c set ${ref} = new.${key} where ${mine.map((c, i) => `c.${c} = new.${theirs[i]}`).join(' and ')} and c.${ref} is null;`,
+      `  update ${sql} c set ${mine.map((c, i) => `${c} = new.${theirs[i]}`).join(', ')} where c.${ref} = new.${key} and (${mine.map((c) => `c.${c} is null`).join(' or ')});`,
+    ];
+  });
+  return follow(view, table, `  if tg_op = 'UPDATE' then return null; end if;\n${updates.join('\n')}`);
+}
+
+function follow(view: PhaseView, table: TableId, body: string): Follow {
+  const { phase } = view.substitution;
   const name = followTrigger(phase);
   const fn = followFunction(phase, table);
   return {
     name,
-    function: functionSql(fn, `begin\n${updates.join('\n')}\n  return null;\nend`),
-    trigger: `create trigger ${quoteIdent(name)} after update on ${view.sqlTable(table)} for each row when (old.${quoteIdent(first.from)} is distinct from new.${quoteIdent(first.from)}) execute function rekey.${quoteIdent(fn)}()`,
+    function: functionSql(fn, `begin\n${body}\n  return null;\nend`),
+    trigger: `create trigger ${quoteIdent(name)} after insert or update on ${view.sqlTable(table)} for each row execute function rekey.${quoteIdent(fn)}()`,
   };
 }
 

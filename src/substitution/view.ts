@@ -69,6 +69,11 @@ export class PhaseView implements View {
     return this.names.give(this.unplaced(schema), cutName(wish));
   }
 
+  /** a free name for a constraint that a surrogate brings */
+  newConstraint(wish: string, table: TableId): string {
+    return this.names.give(`constraint ${table}`, cutName(wish));
+  }
+
   isDuplicate(objectId: string): boolean {
     return this.duplicates.has(objectId);
   }
