@@ -104,6 +104,7 @@ describe('A reference that comes before its parent', () => {
       { log_id: 'l3', person_id: 2 },
       { log_id: 'l4', person_id: 2 },
     ]);
+    await asApp(`delete from logs where person_id = 2`);
     await run.forward('logs');
   }, 60_000);
 
