@@ -1,8 +1,8 @@
 import { Client } from 'pg';
 import { readCatalog } from '../../src/catalog/read.js';
 import { allKinds } from '../../src/kinds/all.js';
-import { keyFactsOf } from '../../src/plan/key-facts.js';
 import { proposePlan } from '../../src/plan/propose.js';
+import { keyFactsOf } from '../../src/substitution/key-facts.js';
 import { loadChinook, loadNorthwind } from '../data/load.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';

@@ -3,9 +3,9 @@ import { readCatalog } from '../../src/catalog/read.js';
 import { allKinds } from '../../src/kinds/all.js';
 import { checkPlanAgainst } from '../../src/plan/check-catalog.js';
 import { integerKeysInNoPhase } from '../../src/plan/domains.js';
-import { keyFactsOf } from '../../src/plan/key-facts.js';
 import { loadPlanText } from '../../src/plan/load.js';
 import { proposePlan } from '../../src/plan/propose.js';
+import { keyFactsOf } from '../../src/substitution/key-facts.js';
 import { loadChinook, loadNorthwind } from '../data/load.js';
 import { freshDatabase, type TestDatabase } from '../servers.js';
 

@@ -6,10 +6,10 @@ import { readCatalog } from '../../src/catalog/read.js';
 import { allKinds } from '../../src/kinds/all.js';
 import { checkPlanAgainst } from '../../src/plan/check-catalog.js';
 import { integerKeysInNoPhase, type KeyFacts } from '../../src/plan/domains.js';
-import { keyFactsOf } from '../../src/plan/key-facts.js';
 import { loadPlanText, readPlanText } from '../../src/plan/load.js';
 import { proposePlan } from '../../src/plan/propose.js';
 import { showPlan } from '../../src/plan/show.js';
+import { keyFactsOf } from '../../src/substitution/key-facts.js';
 import { sharedPostgres } from '../servers.js';
 
 const name = `plan_reference_${process.pid}`;
