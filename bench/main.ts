@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runByHand } from './by-hand.js';
 import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(usage);
-  const root = resolve(process.env.REKEY_CLONE ?? process.cwd());
+  const root = process.cwd();
   const version = Number(values.version);
   const say = clock();
   const stage = await setStage(root, version, (text) =>

@@ -19,7 +19,6 @@ if (!existsSync(join(root, 'node_modules', '.package-lock.json'))) {
 run('run', '--silent', 'build');
 const bench = spawn(process.execPath, [join(root, 'dist/bench/main.js'), ...process.argv.slice(2)], {
   cwd: root,
-  env: { ...process.env, REKEY_CLONE: root },
   stdio: 'inherit',
 });
 // Ctrl-C reaches the whole group: the benchmark ends what it started, and this waits for it

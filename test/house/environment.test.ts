@@ -5,7 +5,6 @@ const named = new Set([...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map((matc
 
 /** Set by Rekey itself for what it starts, never by an operator. */
 const ours = new Set([
-  'REKEY_CLONE',
   'REKEY_KEY',
   'REKEY_MOMENT',
   'REKEY_PHASE',
