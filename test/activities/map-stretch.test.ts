@@ -80,7 +80,18 @@ describe('Map over a table of many blocks', () => {
     await database.drop();
   });
 
-  it('fills every row, those that a client holds as well, and leaves most rows in their page', async () => {
+  it('leaves most rows in their page', async () => {
+    await run.forward('main', 'map');
+    const [updates] = await database.sql(
+      `select pg_stat_get_tuples_updated(c.oid)::float8 as all, pg_stat_get_tuples_hot_updated(c.oid)::float8 as hot
+       from pg_class c where c.oid = 'people'::regclass`,
+    );
+    expect(updates?.all).toBeGreaterThanOrEqual(rows);
+    expect((updates?.hot as number) / rows).toBeGreaterThan(0.5);
+    await run.back('main');
+  });
+
+  it('fills every row, those that a client holds as well', async () => {
     const app = await database.app();
     run.caller = async ({ activity, call }) => {
       if (activity === 'planMap')
@@ -93,12 +104,6 @@ describe('Map over a table of many blocks', () => {
       `select count(*)::int as rows, count(uuid_id)::int as keys, count(boss_id_uuid)::int as bosses, count(boss_id)::int as had from people`,
     );
     expect(count).toEqual({ rows, keys: rows, bosses: count?.had, had: count?.had });
-    await app.query(`select pg_stat_force_next_flush()`).catch(() => undefined);
-    const [updates] = await database.sql(
-      `select n_tup_upd::float8 as all, n_tup_hot_upd::float8 as hot from pg_stat_user_tables where relname = 'people'`,
-    );
-    expect(updates?.all).toBeGreaterThanOrEqual(rows);
-    expect((updates?.hot as number) / rows).toBeGreaterThan(0.5);
     await app.end();
   });
 });

@@ -44,6 +44,8 @@ test('the temporal command talks to the shared server, in a namespace of its own
     const { address, namespace, cliPath } = await temporalForTests({ ownNamespace });
     const args = ['workflow', 'list', '--address', address, '--namespace', namespace, '-o', 'json'];
     const { stdout } = await promisify(execFile)(cliPath, args);
-    expect(JSON.parse(stdout)).toEqual([]);
+    // the common namespace has the workflows of other tests in it
+    if (ownNamespace) expect(JSON.parse(stdout)).toEqual([]);
+    else expect(JSON.parse(stdout)).toBeInstanceOf(Array);
   }
 });
