@@ -95,12 +95,18 @@ async function compareDumps(work: StepWork, result: ValidationResult): Promise<v
   result.checks += 1;
   const after = await dumpOf(work);
   if (after === before) return;
-  const was = new Set(before.split('\n'));
-  const different = (after ?? '').split('\n').filter((line) => !was.has(line)).length;
-  result.failures.push({
+  const [was, is] = [before.split('\n'), (after ?? '').split('\n')];
+  const gone = was.filter((line) => !is.includes(line));
+  const appeared = is.filter((line) => !was.includes(line));
+  const count = Math.max(1, gone.length, appeared.length);
+  await writeFinding(work.session, {
+    phase: work.ref.phase,
+    step: 'validate',
     check: 'schema dump',
-    on: work.ref.phase,
-    count: Math.max(1, different),
-    reason: 'validation',
+    object: work.ref.phase,
+    count,
+    // lines of the schema, for who has to mend it
+    example: { gone: gone.slice(0, 5).join('\n'), appeared: appeared.slice(0, 5).join('\n') },
   });
+  result.failures.push({ check: 'schema dump', on: work.ref.phase, count, reason: 'validation' });
 }

@@ -17,6 +17,7 @@ import { validate } from '../../activities/validate.js';
 import { loadPlanText } from '../../src/plan/load.js';
 import type { Phase, Plan } from '../../src/plan/model.js';
 import { withSession } from '../../src/postgres/connect.js';
+import { readFindings } from '../../src/postgres/findings.js';
 import { openGate } from '../../src/postgres/gates.js';
 
 /** The activities' functions in the order in which the workflows call them, without Temporal. */
@@ -116,7 +117,10 @@ export class LocalRun {
     const result = (await this.run(ref, 'validate', validate, { when })) as ValidationResult;
     if (result.passed) return;
     const found = result.failures.map((f) => `${f.check} ${f.on}: ${f.count}`).join('; ');
-    throw new Error(`validation ${when} of ${ref.phase} found ${found}`);
+    const examples = await withSession(this.connection, 'test', (session) =>
+      readFindings(session, { phase: ref.phase, limit: 5 }),
+    );
+    throw new Error(`validation ${when} of ${ref.phase} found ${found} ${JSON.stringify(examples)}`);
   }
 
   private async moveTables(ref: PhaseRef, until: string): Promise<void> {
