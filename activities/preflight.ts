@@ -80,13 +80,11 @@ async function keepDump(work: PhaseWork): Promise<void> {
 }
 
 export async function dumpOf(work: StepWork): Promise<string | null> {
-  const tools = await findTools(work.session.version);
-  if (tools === null) return null;
-  const request = {
-    url: connectionUrl(work.ref.connection),
-    serverVersion: work.session.version,
-    tools,
-    signal: work.signal,
-  };
-  return schemaDump(request);
+  return (await findTools(work.session.version)) === null ? null : schemaDumpOf(work);
+}
+
+/** Throws StepFailed `backup.no-pg-dump` where no fitting pg_dump is to be had. */
+export function schemaDumpOf(work: StepWork): Promise<string> {
+  const url = connectionUrl(work.ref.connection);
+  return schemaDump({ url, serverVersion: work.session.version, signal: work.signal });
 }

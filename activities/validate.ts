@@ -8,7 +8,7 @@ import { writeJournal } from '../src/postgres/journal.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, ValidationMoment, ValidationResult } from './contract.js';
 import { type StepWork, toPhaseWork, withStep } from './phase-work.js';
-import { dumpOf } from './preflight.js';
+import { dumpOf, schemaDumpOf } from './preflight.js';
 import { compareProbes, measurePhase } from './probes.js';
 
 /** What validation means: see the design's section 8. Results are names and counts; examples lie in rekey.finding. */
@@ -93,9 +93,10 @@ async function compareDumps(work: StepWork, result: ValidationResult): Promise<v
   const before = row ? await readDocument(work.session, row.value) : null;
   if (before === null) return;
   result.checks += 1;
-  const after = await dumpOf(work);
+  // programs that were there for the first dump and are not now are a failure of the step, not of the data
+  const after = (await dumpOf(work)) ?? (await schemaDumpOf(work));
   if (after === before) return;
-  const [was, is] = [before.split('\n'), (after ?? '').split('\n')];
+  const [was, is] = [before.split('\n'), after.split('\n')];
   const gone = was.filter((line) => !is.includes(line));
   const appeared = is.filter((line) => !was.includes(line));
   const count = Math.max(1, gone.length, appeared.length);

@@ -111,7 +111,7 @@ async function versionOf(program: string): Promise<string | null> {
     command: program,
     args: ['--version'],
     env: { PATH: process.env.PATH, LC_ALL: 'C' },
-    timeout: 10_000,
+    timeout: 30_000,
     keep: 1000,
   });
   return result.code === 0 ? (/\(PostgreSQL\) (\d+[\w.]*)/.exec(result.stdout)?.[1] ?? null) : null;
