@@ -1,27 +1,4 @@
-// `npm run demo` from a clean clone: installs what is missing, builds, and hands over to examples/demo.
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// `npm run demo`: the whole reference plan under live clients.
+import { runBuilt } from './run-built.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-
-function run(...args) {
-  const { status } = spawnSync(npm, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-if (!existsSync(join(root, 'node_modules', '.package-lock.json'))) {
-  console.log('installing dependencies (once)');
-  run('ci', '--no-audit', '--no-fund');
-}
-run('run', '--silent', 'build');
-const demo = spawn(process.execPath, [join(root, 'dist/examples/demo/main.js'), ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-});
-// Ctrl-C reaches the whole group: the demonstration ends what it started, and this waits for it
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.on(signal, () => signal === 'SIGTERM' && demo.kill(signal));
-demo.once('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+runBuilt('examples/demo/main.js');
