@@ -30,8 +30,25 @@ export async function schemaDump(request: SchemaDumpRequest): Promise<string> {
     request.signal,
   );
   if (result.code !== 0) throw toolFailure('pg_dump', result, null);
-  return result.stdout;
+  return rolesInOrder(result.stdout);
 }
+
+/**
+ * pg_dump names a policy's roles as they lie in pg_authid, and any ALTER ROLE or GRANT of a role in the cluster moves them
+ * about there. That is no difference of this schema, so the names are put in order.
+ */
+export function rolesInOrder(dump: string): string {
+  return dump.replace(policy, (_, before: string, roles: string) => {
+    const names = roles.match(new RegExp(ident, 'g')) ?? [];
+    return before + names.sort().join(', ');
+  });
+}
+
+const ident = '(?:"(?:[^"]|"")+"|[^\\s",;.]+)';
+const policy = new RegExp(
+  `^(CREATE POLICY ${ident} ON ${ident}\\.${ident}(?: AS RESTRICTIVE)?(?: FOR [A-Z]+)? TO )(${ident}(?:, ${ident})*)`,
+  'gm',
+);
 
 /** Minor releases since August 2025 have it. */
 async function hasRestrictKey(tools: PgTools): Promise<boolean> {
