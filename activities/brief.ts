@@ -23,6 +23,7 @@ export async function briefOf(
     window: phase.window,
     locksWithin: plan.locks.within,
     revalidate: plan.revalidate,
+    validFor: 60_000,
     hooks: phase.hooks,
     rollback: phase.rollback,
     backup: phase.backup,

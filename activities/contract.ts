@@ -60,8 +60,10 @@ export interface PhaseBrief {
   window: Window | null;
   /** ms: the window must have this much left */
   locksWithin: number;
-  /** ms */
+  /** ms between two validations while the checkpoint waits */
   revalidate: number;
+  /** ms after which a validation before the cutover is made again */
+  validFor: number;
   hooks: Partial<Record<HookMoment, string>>;
   rollback: RollbackCriteria;
   backup: BackupKind;

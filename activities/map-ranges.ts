@@ -36,9 +36,14 @@ export async function cutIntoRanges(work: PhaseWork): Promise<MapRange[]> {
     .map((c) => ({ table: c.tableName, range: c.rangeNo, rows: c.rowsTotal }));
 }
 
-/** Blocks a batch, so that it has about as many rows as the plan says. */
-export function blocksOfBatch(work: PhaseWork, table: string): number {
-  return Math.max(1, Math.round(mapOf(work, table).batch / rowsPerBlock(work, table)));
+/** Rows a batch, at most. */
+export function batchOf(work: PhaseWork, table: string): number {
+  return mapOf(work, table).batch;
+}
+
+/** Long enough that a pass is several batches, short enough that its blocks are still in memory when the next one comes. */
+export function stretchBlocks(work: PhaseWork, table: string): number {
+  return Math.max(64, Math.min(4_096, Math.round((8 * batchOf(work, table)) / rowsPerBlock(work, table))));
 }
 
 /** How a stretch of the table is divided into passes. */

@@ -3,47 +3,73 @@ export interface MapStep {
   from: number;
   to: number;
   part: number | null;
-  /** where the cursor stands afterwards: a stretch counts when all its passes are through */
+  /** where the cursor stands afterwards */
   next: number;
 }
 
-/** Batches a pass. What a pass leaves behind is room only when no transaction remembers it: not in the batch that follows. */
-const batchesOfPass = 4;
 /** What is left of a range is not worth several passes where it is shorter, in blocks. */
 const shortStretch = 64;
 
-/** The next batches from a block on: all passes over one stretch. No batch changes more rows than about `blocks` blocks have. */
-export function stretchOf(from: number, end: number, blocks: number, passes: number[]): MapStep[] {
-  const passBlocks = 2 * blocks;
-  const to = Math.min(end, from + batchesOfPass * passBlocks);
-  if (end - from < shortStretch) return inBatches(from, to, blocks, null, (batchEnd) => batchEnd);
-  const early = passes.flatMap((part) => inBatches(from, to, passBlocks, part, () => from));
-  return [...early, ...inBatches(from, to, passBlocks, null, (batchEnd) => (batchEnd === to ? to : from))];
+/**
+ * A stretch of blocks, gone over in passes. What a pass leaves behind is room only when no transaction remembers it, so
+ * that each goes over the whole stretch before the next begins. The cursor moves with the last pass, which leaves nothing out.
+ */
+export class Stretch {
+  readonly to: number;
+  private readonly parts: (number | null)[];
+  private at: number;
+
+  constructor(
+    private readonly from: number,
+    end: number,
+    blocks: number,
+    passes: number[],
+  ) {
+    const short = end - from < shortStretch;
+    this.to = short ? end : Math.min(end, from + blocks);
+    this.parts = short ? [null] : [...passes, null];
+    this.at = from;
+  }
+
+  get done(): boolean {
+    return this.at >= this.to && this.parts.length === 1;
+  }
+
+  /** The next batch; `blocksOf` says how many blocks one of that pass may have. Null when all passes are through. */
+  next(blocksOf: (part: number | null) => number): MapStep | null {
+    if (this.done) return null;
+    if (this.at >= this.to) {
+      this.parts.shift();
+      this.at = this.from;
+    }
+    const part = this.parts[0] as number | null;
+    const [from, to] = [this.at, Math.min(this.to, this.at + blocksOf(part))];
+    this.at = to;
+    return { from, to, part, next: part === null ? to : this.from };
+  }
 }
+
+/** Long for a client that waits for a row of the batch, in ms. */
+const longBatch = 100;
+/** However few rows the statistics see in a block, 8 kB hold 226 of the shortest. */
+const firstBlocks = 16;
 
 /**
- * Clients wait for a batch that has their row: where the slowest of a stretch took longer than they should wait, the next
- * ones are smaller, and grow again up to what the plan says.
+ * How many blocks a batch gets. A pass whose rows change their page takes several times as long as one whose rows stay
+ * there, so each has its own pace: it begins small, doubles at most, and has at its end no more rows than the plan says
+ * and takes no longer than clients should wait.
  */
-export function paced(blocks: number, most: number, slowestMs: number): number {
-  if (slowestMs > longBatch) return Math.max(1, Math.floor((blocks * longBatch) / slowestMs));
-  return slowestMs < longBatch / 2 ? Math.min(most, Math.ceil(blocks * 1.5)) : blocks;
-}
+export class Pace {
+  private readonly blocks = new Map<number | null, number>();
 
-/** ms */
-const longBatch = 100;
+  constructor(private readonly batchRows: number) {}
 
-function inBatches(
-  from: number,
-  to: number,
-  blocks: number,
-  part: number | null,
-  next: (batchEnd: number) => number,
-): MapStep[] {
-  const steps: MapStep[] = [];
-  for (let at = from; at < to; at += blocks) {
-    const batchEnd = Math.min(to, at + blocks);
-    steps.push({ from: at, to: batchEnd, part, next: next(batchEnd) });
+  blocksOf = (part: number | null): number => this.blocks.get(part) ?? firstBlocks;
+
+  took(part: number | null, blocks: number, rows: number, ms: number): void {
+    const factor = Math.min(2, longBatch / Math.max(1, ms), this.batchRows / Math.max(1, rows));
+    // the last batch of a stretch is short, and says nothing of what a long one may be
+    if (factor >= 1 && blocks < this.blocksOf(part)) return;
+    this.blocks.set(part, Math.max(1, Math.floor(blocks * factor)));
   }
-  return steps;
 }

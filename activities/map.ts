@@ -3,10 +3,11 @@ import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src
 import { signalReader } from '../src/postgres/signals.js';
 import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
+import { fillingSetting } from '../src/substitution/sync.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
-import { blocksOfBatch, cutIntoRanges, passesOf } from './map-ranges.js';
-import { type MapStep, paced, stretchOf } from './map-stretch.js';
+import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
+import { type MapStep, Pace, Stretch } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
@@ -30,7 +31,8 @@ export function mapRange(
     input,
     attempt,
     async (work) => {
-      const range = new Range(work, input, await mayBeReplica(work));
+      const replica = await mayBeReplica(work);
+      const range = new Range(work, input, replica, await fillsAlone(work, input.table, replica));
       return range.workUntil(Date.now() + input.sliceMs);
     },
     { table: input.table, range: input.range },
@@ -42,20 +44,18 @@ class Range {
   private readonly signals: ReturnType<typeof signalReader>;
   private held: string | null = null;
   private asked = 0;
-  /** what is left to do of the stretch that the cursor stands at */
-  private steps: MapStep[] = [];
-  /** of a batch */
-  private blocks: number;
-  private slowest = 0;
+  /** that the cursor stands in */
+  private stretch: Stretch | null = null;
+  private readonly pace: Pace;
 
   constructor(
     private readonly work: PhaseWork,
     private readonly range: MapRange,
     private readonly replica: boolean,
+    private readonly alone: boolean,
   ) {
     this.signals = signalReader(work.ref.phase);
-    // the plan's batch is the most: how fast this server is turns out with the first
-    this.blocks = Math.ceil(blocksOfBatch(work, range.table) / 3);
+    this.pace = new Pace(batchOf(work, range.table));
   }
 
   async workUntil(until: number): Promise<MapProgress> {
@@ -63,7 +63,7 @@ class Range {
     const before = await this.cursor();
     let cursor = before;
     // a stretch that is left half-way is gone over from its beginning, to find that most of it is done
-    while (!cursor.done && (Date.now() < until || (this.steps.length > 0 && this.held === null))) {
+    while (!cursor.done && (Date.now() < until || (this.stretch !== null && this.held === null))) {
       await this.lookAtSignals();
       this.work.heartbeat({
         table: cursor.tableName,
@@ -87,26 +87,28 @@ class Range {
 
   private async next(cursor: CursorRow): Promise<CursorRow> {
     const end = cursor.endBlock as number;
-    if (this.steps.length === 0 && cursor.nextBlock < end) this.steps = this.stretch(cursor.nextBlock, end);
-    const step = this.steps.shift();
+    if (this.stretch === null && cursor.nextBlock < end) {
+      const { work, range } = this;
+      this.stretch = new Stretch(
+        cursor.nextBlock,
+        end,
+        stretchBlocks(work, range.table),
+        passesOf(work, range.table),
+      );
+    }
+    const step = this.stretch?.next(this.pace.blocksOf);
     if (step) {
+      if (this.stretch?.done) this.stretch = null;
       const began = Date.now();
-      const then = { nextBlock: step.next, skipped: cursor.skipped };
-      const after = await this.fill(cursor, step, then, false);
-      this.slowest = Math.max(this.slowest, Date.now() - began);
+      const after = await this.fill(cursor, step, { nextBlock: step.next, skipped: cursor.skipped }, false);
+      const rows = after.rowsDone - cursor.rowsDone;
+      this.pace.took(step.part, step.to - step.from, rows, Date.now() - began);
       return after;
     }
     const [block] = cursor.skipped;
     if (block === undefined) return this.advance(cursor, { nextBlock: end, skipped: [], done: true }, 0, 0);
     const one = { from: block, to: block + 1, part: null, next: end };
     return this.fill(cursor, one, { nextBlock: end, skipped: cursor.skipped.slice(1) }, true);
-  }
-
-  private stretch(from: number, end: number): MapStep[] {
-    const { work, range } = this;
-    if (this.slowest > 0) this.blocks = paced(this.blocks, blocksOfBatch(work, range.table), this.slowest);
-    this.slowest = 0;
-    return stretchOf(from, end, this.blocks, passesOf(work, range.table));
   }
 
   /**
@@ -146,6 +148,7 @@ class Range {
   private settings(wait: boolean): string {
     return [
       'set local synchronous_commit = off',
+      ...(this.alone ? [`set local ${fillingSetting} = 'on'`] : []),
       ...(this.replica ? ['set local session_replication_role = replica'] : []),
       ...(wait ? [`set local lock_timeout = '1s'`] : []),
     ].join('; ');
@@ -191,6 +194,17 @@ export async function mayBeReplica(work: PhaseWork): Promise<boolean> {
       : `select rolsuper as may from pg_catalog.pg_roles where rolname = current_user`,
   );
   return may;
+}
+
+/** Whether a batch's row reaches the table as the batch wrote it: a trigger of the application may change integers on the way. */
+async function fillsAlone(work: PhaseWork, table: string, replica: boolean): Promise<boolean> {
+  const { others } = await work.session.one<{ others: number }>(
+    `select pg_catalog.count(*)::int4 as others from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
+     where t.tgrelid = $1::regclass and not t.tgisinternal and t.tgtype & 2 = 2 and t.tgtype & 16 = 16
+       and t.tgenabled = any ($2::"char"[]) and f.pronamespace <> 'rekey'::regnamespace`,
+    [work.view.sqlTable(table), replica ? ['A', 'R'] : ['A', 'O']],
+  );
+  return others === 0;
 }
 
 function progress(

@@ -103,7 +103,7 @@ async function runPhase(
         });
       }
     }
-    await new Promise((r) => setTimeout(r, 100));
+    await new Promise((r) => setTimeout(r, 300));
   }
   await handle.result();
 }

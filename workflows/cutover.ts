@@ -7,7 +7,7 @@ import { insist } from './insist.js';
 import { parkForward } from './park.js';
 import { type Run, stoppable } from './run.js';
 import { attempt, failIfWrong, register, runStep } from './steps.js';
-import { findingsOf, passValidation, validate, weigh } from './validation.js';
+import { type Finding, findingsOf, passValidation, validate, weigh } from './validation.js';
 import { call } from './world.js';
 
 /**
@@ -17,6 +17,7 @@ import { call } from './world.js';
 export async function cutOver(run: Run): Promise<void> {
   for (;;) {
     await passValidation(run, 'before-swap');
+    run.validAt = Date.now();
     const opening = await approval(run);
     if (opening === 'again') continue;
     if ((await swapInWindow(run, opening)) === 'done') return;
@@ -40,11 +41,20 @@ async function stillValid(run: Run): Promise<boolean> {
   return findingsOf(run, result).length === 0;
 }
 
+/** Again where an approval or a window was waited for; a minute later the same rows say the same. */
+async function validateAgain(run: Run): Promise<Finding[]> {
+  const { validAt } = run;
+  run.validAt = null;
+  // runs that began before this was asked know no such time
+  if (validAt !== null && Date.now() - validAt < (run.brief?.validFor ?? 0)) return [];
+  return findingsOf(run, await validate(run, 'before-swap'));
+}
+
 /** Tries until the keys are swapped, or until a validation voids the approval. */
 async function swapInWindow(run: Run, opening: number | null): Promise<'done' | 'again'> {
   for (let tries = 1; ; tries += 1) {
     await waitForWindow(run);
-    const findings = findingsOf(run, await validate(run, 'before-swap'));
+    const findings = await validateAgain(run);
     if (findings.length > 0) {
       if (run.keptOpen) closeGate(run, run.keptOpen, 'voided');
       await weigh(run, findings);

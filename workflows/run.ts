@@ -40,6 +40,8 @@ export class Run {
   keptOpen: Gate | null = null;
   /** the last validation that this opening saw */
   gateValidation: (ValidationResult & { at: string }) | null = null;
+  /** when the last validation without findings before the cutover ended, in ms since 1970 */
+  validAt: number | null = null;
   parking: Parking | null = null;
   failure: FailureStatus | null = null;
   progress: TableProgress[] = [];

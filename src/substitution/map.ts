@@ -18,20 +18,24 @@ export const parts = 64;
  * later passes find place for a new version beside the old one. Answers how many of `parts` are done after each pass but
  * the last, which takes all that are left. Each pass frees what it has done, and needs `growth` times as much: the first
  * is as small as that allows. `rowBytes` is what a row takes now, `shadows` how many columns it gets.
+ * 600,000 rows of 160 bytes with two shadows and five indexes on PostgreSQL 18: 58 % of the updates stayed in their page
+ * with four passes and 76 % with seven, 13.2 and 11.5 us a row, 666 and 590 bytes of log; more passes gained nothing.
  */
 export function passesFor(rowBytes: number, shadows: number): number[] {
-  const kept = rowBytes / (rowBytes + 16 * shadows);
-  const first = Math.min(0.5, (1.15 * (1 - kept)) / (1 - kept ** passCount));
+  // a row that stays in its page needs a second line pointer, 4 bytes
+  const kept = rowBytes / (rowBytes + 16 * shadows + 4);
+  const first = Math.min(0.5, (1.05 * (1 - kept)) / (1 - kept ** passCount));
   const done: number[] = [];
   for (let pass = 0, share = first, sum = 0; pass < passCount - 1; pass += 1, share *= kept) {
     sum += share;
-    if (sum > 0.95) break;
-    done.push(Math.max(1, Math.round(sum * parts)));
+    const next = Math.max(1, Math.round(sum * parts));
+    if (sum > 0.95 || next === done.at(-1)) break;
+    done.push(next);
   }
   return done;
 }
 
-const passCount = 5;
+const passCount = 8;
 
 /**
  * The in-place strategy's SQL. One statement a batch of pages fills all shadows of a table and its mapping rows. $1 and $2
@@ -39,22 +43,32 @@ const passCount = 5;
  * that a client holds are skipped and looked at again.
  */
 export function batchSql(view: PhaseView, table: TableId, wait: boolean): string {
-  return fillSql(view, table, '', wait ? '' : ' skip locked');
+  return fillSql(view, table, `(${missing(view, table, 'b')})`, wait ? '' : ' skip locked');
 }
 
-/** The same for some of the rows: those in the first $3 of `parts`, chosen by where they lie. */
+/**
+ * The same for some of the rows: those in the first $3 of `parts`. A row's part comes from its line pointer, times a number
+ * that spreads neighbours evenly, so that every page gives up the same share; a hash gives up more here and less there.
+ * CASE: the planner would ask for the shadow first, and take each row apart for it.
+ */
 export function passSql(view: PhaseView, table: TableId): string {
-  return fillSql(view, table, ` and pg_catalog.hashtid(b.ctid) & ${parts - 1} < $3::int4`, ' skip locked');
+  const part = `(pg_catalog.get_byte(pg_catalog.tidsend(b.ctid), 5) * 39) & ${parts - 1}`;
+  return fillSql(
+    view,
+    table,
+    `case when ${part} < $3::int4 then ${missing(view, table, 'b')} else false end`,
+    ' skip locked',
+  );
 }
 
-function fillSql(view: PhaseView, table: TableId, part: string, locked: string): string {
+function fillSql(view: PhaseView, table: TableId, rows: string, locked: string): string {
   const sql = view.sqlTable(table);
   const sets = shadowsOf(view, table).map(
     (m) => `${quoteIdent(m.shadow)} = ${forwardExpression(view, m.forward, 't')}`,
   );
   const key = mappedKey(view, table);
   const update = `update ${sql} t set ${sets.join(', ')}
-where t.ctid = any (array(select b.ctid from ${sql} b where b.ctid >= ${tid('$1')} and b.ctid < ${tid('$2')} and (${missing(view, table, 'b')})${part} for no key update of b${locked}))`;
+where t.ctid = any (array(select b.ctid from ${sql} b where b.ctid >= ${tid('$1')} and b.ctid < ${tid('$2')} and ${rows} for no key update of b${locked}))`;
   if (!key)
     return `with done as (${update} returning 1) select pg_catalog.count(*)::float8 as rows from done`;
   return `with done as (${update} returning t.${quoteIdent(key.before as string)}::int8 as old_id, t.${quoteIdent(key.shadow)} as new_id),

@@ -1,41 +1,74 @@
-import { paced, stretchOf } from '../../activities/map-stretch.js';
+import { type MapStep, Pace, Stretch } from '../../activities/map-stretch.js';
 import { parts, passesFor } from '../../src/substitution/map.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';
 import { LocalRun } from './local-run.js';
 
+function stepsOf(stretch: Stretch, blocks: number): MapStep[] {
+  const steps: MapStep[] = [];
+  for (let step = stretch.next(() => blocks); step; step = stretch.next(() => blocks)) {
+    steps.push(step);
+    expect(stretch.done).toBe(step.next === step.to && step.to === stretch.to);
+  }
+  return steps;
+}
+
 describe('A stretch of blocks', () => {
-  it('is gone over in passes, each over all of its blocks, and the cursor moves when the last is through', () => {
-    const steps = stretchOf(1_000, 9_000, 100, [20, 40]);
-    const to = 1_800;
+  it('is gone over in passes, each over all of its blocks, and the cursor moves with the last', () => {
+    const steps = stepsOf(new Stretch(1_000, 9_000, 800, [20, 40]), 150);
     for (const part of [20, 40, null]) {
       const pass = steps.filter((s) => s.part === part);
       expect(pass[0]?.from).toBe(1_000);
-      expect(pass.at(-1)?.to).toBe(to);
+      expect(pass.at(-1)?.to).toBe(1_800);
       pass.slice(1).forEach((step, i) => {
         expect(step.from).toBe(pass[i]?.to);
       });
+      expect(pass.map((s) => s.next)).toEqual(pass.map((s) => (part === null ? s.to : 1_000)));
     }
-    expect(steps.slice(0, -1).every((s) => s.next === 1_000)).toBe(true);
-    expect(steps.at(-1)).toMatchObject({ part: null, next: to });
   });
 
   it('ends with its range, and a short one is done in one pass, a batch after the other', () => {
-    expect(stretchOf(0, 300, 100, [20]).at(-1)?.next).toBe(300);
-    expect(stretchOf(10, 40, 20, [20, 40])).toEqual([
+    expect(stepsOf(new Stretch(0, 300, 800, [20]), 100).at(-1)?.next).toBe(300);
+    expect(stepsOf(new Stretch(10, 40, 800, [20, 40]), 20)).toEqual([
       { from: 10, to: 30, part: null, next: 30 },
       { from: 30, to: 40, part: null, next: 40 },
     ]);
   });
+});
 
-  it('has smaller batches after one that clients had to wait for, and larger ones up to the plan afterwards', () => {
-    expect(paced(80, 100, 400)).toBe(20);
-    expect(paced(1, 100, 4_000)).toBe(1);
-    expect(paced(20, 100, 70)).toBe(20);
-    expect(paced(20, 100, 10)).toBe(30);
-    expect(paced(80, 100, 10)).toBe(100);
+describe('The pace of batches', () => {
+  it('is small at first, whatever the statistics say, and grows until clients would have to wait', () => {
+    const pace = new Pace(5_000);
+    const seen: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const blocks = pace.blocksOf(null);
+      seen.push(blocks);
+      pace.took(null, blocks, blocks * 10, blocks);
+    }
+    expect(seen).toEqual([16, 32, 64, 100, 100, 100]);
+    pace.took(null, 100, 1_000, 400);
+    expect(pace.blocksOf(null)).toBe(25);
+    pace.took(null, 1, 1, 10_000);
+    expect(pace.blocksOf(null)).toBe(1);
   });
 
+  it('has no more rows in a batch than the plan says', () => {
+    const pace = new Pace(500);
+    pace.took(null, 16, 3_200, 20);
+    expect(pace.blocksOf(null)).toBe(2);
+  });
+
+  it('is its own for each pass, and the short end of a stretch does not slow it down', () => {
+    const pace = new Pace(5_000);
+    pace.took(20, 16, 100, 1);
+    expect(pace.blocksOf(20)).toBe(32);
+    expect(pace.blocksOf(40)).toBe(16);
+    pace.took(20, 3, 10, 1);
+    expect(pace.blocksOf(20)).toBe(32);
+  });
+});
+
+describe('A table', () => {
   it.each([
     [30, 4],
     [64, 2],

@@ -120,6 +120,7 @@ export class FakeWorld {
       checkpoints: [],
       window: null,
       locksWithin: 1000,
+      validFor: 0,
       revalidate: 3_600_000,
       hooks: {},
       rollback: { on: [], askOn: [] },

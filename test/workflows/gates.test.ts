@@ -229,6 +229,20 @@ test('a validation that fails after the approval voids it', () =>
     expect(on.world.log.some((entry) => entry.startsWith('swapKeys'))).toBe(false);
   }));
 
+test('an approval that comes at once needs no second validation, one that was waited for does', async () => {
+  const validations = async (validFor: number) => {
+    const made = world({}, { validFor });
+    await harness.with(made, async (on) => {
+      const handle = await on.phase();
+      await approve(handle, 'before-swap');
+      await gate(handle, 'after-swap');
+    });
+    return made.log.filter((entry) => entry === 'validate before-swap').length;
+  };
+  expect(await validations(60_000)).toBe(1);
+  expect(await validations(1)).toBe(2);
+});
+
 test('where only the principal is trusted, a claim opens nothing and the server is asked', () =>
   harness.with(world({ trust: 'principal', from: ['ann@example.org'] }), async (on) => {
     const handle = await on.phase();
