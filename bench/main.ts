@@ -6,14 +6,16 @@ import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js
 import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
 import { runRekey } from './rekey.js';
-import { page, tableOf } from './report.js';
+import { page, type Run, tableOf } from './report.js';
 import { sizesFor } from './rows.js';
+import { type Settings, settingsByName } from './settings.js';
 import { type Stage, setStage } from './stage.js';
 
-const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--version 18] [--seed 7] [--write]
+const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--settings shipped[,tuned]] [--version 18] [--seed 7] [--write]
 Moves the same database from integer to UUID keys by a hand-written script and by Rekey, each under an open loop of client operations.
   --rows   rows of the database; with several sizes each is measured, one after the other
-  --write  writes the table to docs/benchmark.md`;
+  --settings  shipped: PostgreSQL as it comes; tuned: all data in its memory
+  --write  writes the tables to docs/benchmark.md`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -25,6 +27,7 @@ async function main(): Promise<void> {
       version: { type: 'string', default: '18' },
       batch: { type: 'string' },
       side: { type: 'string' },
+      settings: { type: 'string', default: 'shipped' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -33,41 +36,54 @@ async function main(): Promise<void> {
   const root = process.cwd();
   const version = Number(values.version);
   const say = clock();
-  const stage = await setStage(root, version, (text) =>
-    values.batch ? text.replace(/batch: \d+/, `batch: ${Number(values.batch)}`) : text,
-  );
+  const names = values.settings.split(',');
+  for (const name of names)
+    if (!settingsByName[name])
+      throw new Error(`no settings ${name}; there are ${Object.keys(settingsByName)}`);
+  const load = {
+    rate: Number(values.rate),
+    connections: Number(values.connections),
+    seed: Number(values.seed),
+  };
+  const plan = (text: string) =>
+    values.batch ? text.replace(/batch: \d+/, `batch: ${Number(values.batch)}`) : text;
+  let stage: Stage | null = null;
   const end = async (code: number) => {
-    await stage.strike();
+    await stage?.strike();
     process.exit(code);
   };
   process.once('SIGINT', () => void end(130));
   process.once('SIGTERM', () => void end(143));
   try {
-    const all: Measured[] = [];
-    for (const rows of values.rows.split(',').map(Number)) {
-      const load = {
-        rate: Number(values.rate),
-        connections: Number(values.connections),
-        seed: Number(values.seed),
-      };
-      all.push(...(await measure(stage, rows, load, values.side ?? 'both', say)));
+    const runs: Run[] = [];
+    for (const name of names) {
+      const settings = settingsByName[name] as Settings;
+      stage = await setStage(root, version, settings.values, plan);
+      const all: Measured[] = [];
+      for (const rows of values.rows.split(',').map(Number))
+        all.push(...(await measure(stage, rows, load, values.side ?? 'both', say)));
+      await stage.strike();
+      runs.push({ settings, all });
+      print(settings, all);
     }
-    console.log(`\n${tableOf(all)}\n`);
-    for (const { side, rows, parts, failures } of all) {
-      console.log(
-        `${side}, ${rows} rows: ${parts.map((p) => `${p.part} ${p.seconds.toFixed(1)} s`).join(', ')}`,
-      );
-      for (const failure of failures.slice(0, 10)) console.log(`  failed: ${failure}`);
-    }
-    for (const [goal, value, reached] of goalsOf(all))
-      console.log(`${goal}: ${value}${reached ? '' : ', NOT REACHED'}`);
-    if (values.write)
-      await writeFile(join(root, 'docs', 'benchmark.md'), page(all, version, Number(values.rate)));
+    if (values.write) await writeFile(join(root, 'docs', 'benchmark.md'), page(runs, version, load.rate));
     await end(0);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     await end(1);
   }
+}
+
+function print({ title }: Settings, all: Measured[]): void {
+  console.log(`\n${title}\n\n${tableOf(all)}\n`);
+  for (const { side, rows, parts, failures } of all) {
+    console.log(
+      `${side}, ${rows} rows: ${parts.map((p) => `${p.part} ${p.seconds.toFixed(1)} s`).join(', ')}`,
+    );
+    for (const failure of failures.slice(0, 10)) console.log(`  failed: ${failure}`);
+  }
+  for (const [goal, value, reached] of goalsOf(all))
+    console.log(`${goal}: ${value}${reached ? '' : ', NOT REACHED'}`);
 }
 
 async function measure(

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
-import { settings } from './stage.js';
+import type { Settings } from './settings.js';
 
 const count = (n: number) => n.toLocaleString('en');
 const ms = (n: number | null) => (n === null ? '' : `${count(Math.round(n))} ms`);
@@ -54,31 +54,23 @@ function ratio(all: Measured[], m: Measured, of: (m: Measured) => number): strin
   return m.side === 'Rekey' && script ? (of(m) / of(script)).toFixed(2) : '';
 }
 
+/** All that was measured on one server. */
+export interface Run {
+  settings: Settings;
+  all: Measured[];
+}
+
 /** docs/benchmark.md */
-export function page(all: Measured[], version: number, rate: number): string {
+export function page(runs: Run[], version: number, rate: number): string {
   const cpu = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  const parts = all
-    .map(
-      (m) =>
-        `- ${m.side}, ${count(m.rows)} rows: ${m.parts.map((p) => `${p.part} ${seconds(p.seconds)}`).join(', ')}`,
-    )
-    .join('\n');
+  const sizes = [...new Set(runs.flatMap(({ all }) => all.map((m) => m.rows)))];
   return `# Benchmark
 
-\`npm run bench -- --rows ${all
-    .map((m) => m.rows)
-    .filter((r, i, list) => list.indexOf(r) === i)
-    .join(',')} --write\` wrote this page.
+\`npm run bench -- --rows ${sizes.join(',')}${runs.length > 1 ? ' --settings shipped,tuned' : ''} --write\` wrote this page. What the goals are compared with depends on
+the server, so that there is a table for ${runs.length > 1 ? 'each of two' : 'one'}.
 
-${tableOf(all)}
-
-## Goals
-
-${goalsOf(all)
-  .map(([goal, value, reached]) => `- ${goal}: ${value}, ${reached ? 'reached' : 'not reached'}`)
-  .join('\n')}
-
+${runs.map(section).join('\n')}
 ## What is compared
 
 Two copies of one database: accounts and seven references to it in five tables (a self reference, a unique reference, a
@@ -100,14 +92,31 @@ row is compared with what made it, or with what was acknowledged to a client las
 ## What it was measured on
 
 PostgreSQL ${version}, ${cpu.length} cores (${cpu[0]?.model.trim() ?? 'unknown'}), ${memory} GB of memory; clients, worker and Temporal on
-the same machine. The server's settings, for both sides:
+the same machine.
+`;
+}
 
-${Object.entries(settings)
-  .map(([name, value]) => `\`${name} = ${value}\``)
-  .join(', ')}.
+function section({ settings, all }: Run): string {
+  const values = Object.entries(settings.values).map(([name, value]) => `\`${name} = ${value}\``);
+  const goals = goalsOf(all).map(
+    ([goal, value, reached]) => `- ${goal}: ${value}, ${reached ? 'reached' : 'not reached'}`,
+  );
+  const parts = all.map(
+    (m) =>
+      `- ${m.side}, ${count(m.rows)} rows: ${m.parts.map((p) => `${p.part} ${seconds(p.seconds)}`).join(', ')}`,
+  );
+  return `## ${settings.title}
 
-## Where the time went
+Both sides with ${values.join(', ')}; all else is PostgreSQL's default.
 
-${parts}
+${tableOf(all)}
+
+Goals:
+
+${goals.join('\n')}
+
+Where the time went:
+
+${parts.join('\n')}
 `;
 }

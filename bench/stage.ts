@@ -8,21 +8,6 @@ import { type PostgresServer, startPostgres } from '../src/servers/postgres.js';
 import { startTemporal } from '../src/servers/temporal.js';
 import { benchDirectory, type Urls } from './database.js';
 
-/** As a server that has to keep its data: durable, with room in its log, the same for both sides. */
-export const settings: Record<string, string> = {
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
-  wal_level: 'replica',
-  shared_buffers: '2GB',
-  effective_cache_size: '8GB',
-  maintenance_work_mem: '512MB',
-  work_mem: '32MB',
-  max_wal_size: '8GB',
-  checkpoint_timeout: '15min',
-  random_page_cost: '1.1',
-};
-
 export interface Stage {
   postgres: PostgresServer;
   password: string;
@@ -35,6 +20,7 @@ export interface Stage {
 export async function setStage(
   root: string,
   version: number,
+  settings: Record<string, string>,
   plan: (text: string) => string,
 ): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'rekey-bench-'));
