@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { errorTypes } from '../../src/errors.js';
-import { postgresErrors } from '../../src/postgres/from-postgres.js';
+import { postgresErrors } from '../../src/postgres/sqlstates.js';
 import { projectFiles, root, textOf } from './tracked.js';
 
 const docs = textOf('docs/errors.md');
