@@ -10,7 +10,6 @@ import { checkReadiness } from '../src/checks/readiness.js';
 import { tryTwins } from '../src/checks/trial.js';
 import { type Hazard, RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
-import { writeFinding } from '../src/postgres/findings.js';
 import { writeJournal } from '../src/postgres/journal.js';
 import { readMembers } from '../src/postgres/members.js';
 import { rekeySchemaStatements } from '../src/postgres/rekey-schema.js';
@@ -18,6 +17,7 @@ import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import { backupRoom } from './backup-room.js';
 import type { PreflightResult } from './contract.js';
+import { keepFinding } from './keep-finding.js';
 import { legacyColumnsOf } from './phase-documents.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
 
@@ -79,15 +79,7 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
       view: tables.view,
       statements: tables.statements,
       database: session,
-      onFinding: ({ check, on, count, example }) =>
-        writeFinding(session, {
-          phase: work.ref.phase,
-          step: 'preflight',
-          check,
-          object: on,
-          count,
-          example,
-        }),
+      onFinding: (finding) => keepFinding(work, finding),
       heartbeat: beat('looks for hazards'),
       freeDisk: await freeDiskOfServer(work),
     },

@@ -9,6 +9,7 @@ import {
 import type { Phase, Probe } from '../src/plan/model.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult, ValidationResult } from './contract.js';
+import { keepFinding } from './keep-finding.js';
 import { journalStep, type StepWork, withStep } from './phase-work.js';
 import { Tally } from './run-work.js';
 
@@ -61,7 +62,12 @@ export async function compareProbes(
     await storeProbe(work.session, work.ref.phase, moment, times);
     result.probes.push(verdict);
     result.checks += 1;
-    if (verdict.verdict === 'rollback')
-      result.failures.push({ check: `probe ${probe.probe}`, on: work.ref.phase, count: 1, reason: 'probe' });
+    if (verdict.verdict !== 'rollback') continue;
+    const failure = { check: `probe ${probe.probe}`, on: work.ref.phase, count: 1 };
+    result.failures.push({ ...failure, reason: 'probe' });
+    const { beforeMs, afterMs } = verdict;
+    const limit = `${Math.round(100 * work.plan.probes.rollback)}% slower`;
+    const example = { before: `${beforeMs} ms`, after: `${afterMs} ms`, limit };
+    await keepFinding(work, { ...failure, example });
   }
 }

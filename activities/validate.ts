@@ -3,10 +3,10 @@ import { runPlanChecks } from '../src/checks/plan-checks.js';
 import { validate as validateData } from '../src/checks/validation.js';
 import { allKinds } from '../src/kinds/all.js';
 import { readDocument } from '../src/postgres/documents.js';
-import { writeFinding } from '../src/postgres/findings.js';
 import { writeJournal } from '../src/postgres/journal.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, ValidationMoment, ValidationResult } from './contract.js';
+import { keepFinding } from './keep-finding.js';
 import { type StepWork, toPhaseWork, withStep } from './phase-work.js';
 import { dumpOf, schemaDumpOf } from './preflight.js';
 import { compareProbes, measurePhase } from './probes.js';
@@ -41,15 +41,7 @@ async function validateTables(
   const moment = when === 'waiting' || when === 'after-drop' ? 'before-swap' : when;
   const validated = await validateData(work.session, view, allKinds, moment, {
     heartbeat: () => work.heartbeat({ doing: 'validate' }),
-    onFinding: (finding) =>
-      writeFinding(work.session, {
-        phase: work.ref.phase,
-        step: 'validate',
-        check: finding.check,
-        object: finding.on,
-        count: finding.count,
-        example: finding.example,
-      }),
+    onFinding: (finding) => keepFinding(work, finding),
   });
   result.checks += validated.checks;
   result.failures.push(...validated.failures);
@@ -82,6 +74,8 @@ async function lookAtApplication(
   });
   result.checks += checked.checks;
   result.failures.push(...checked.failures);
+  for (const [i, { check, on, count }] of checked.failures.entries())
+    await keepFinding(work, { check: `check ${check}`, on, count, example: { said: checked.said[i] ?? '' } });
 }
 
 /** After a rollback pg_dump gives the bytes that it gave before the phase. */
@@ -100,11 +94,9 @@ async function compareDumps(work: StepWork, result: ValidationResult): Promise<v
   const gone = was.filter((line) => !is.includes(line));
   const appeared = is.filter((line) => !was.includes(line));
   const count = Math.max(1, gone.length, appeared.length);
-  await writeFinding(work.session, {
-    phase: work.ref.phase,
-    step: 'validate',
+  await keepFinding(work, {
     check: 'schema dump',
-    object: work.ref.phase,
+    on: work.ref.phase,
     count,
     // lines of the schema, for who has to mend it
     example: { gone: gone.slice(0, 5).join('\n'), appeared: appeared.slice(0, 5).join('\n') },

@@ -49,7 +49,11 @@ async function validateRolledBack(run: Run): Promise<void> {
     if (failure === null && findings.length === 0) return;
     const skippable =
       failure === null && findings.every(({ reason }) => reason === 'probe' || reason === 'check');
-    const action = await park(run, failure ?? failureOf(findings), skippable ? ['retry', 'skip'] : ['retry']);
+    const action = await park(
+      run,
+      failure ?? failureOf(run, findings),
+      skippable ? ['retry', 'skip'] : ['retry'],
+    );
     if (action === 'skip') return;
   }
 }

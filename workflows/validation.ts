@@ -41,17 +41,17 @@ export async function weigh(run: Run, findings: Finding[]): Promise<void> {
     findings.some(({ reason }) => reasons.some((one) => one === reason));
   if (!run.noReturn && among(on)) throw new RollBack(`the plan rolls back on this: ${tell(findings)}`);
   const skippable = findings.every(({ reason }) => reason === 'probe' || reason === 'check');
-  const action = await parkForward(run, failureOf(findings, among(askOn)), skippable);
+  const action = await parkForward(run, failureOf(run, findings, among(askOn)), skippable);
   if (action === 'skip') for (const finding of findings) run.skipped.add(nameOf(finding));
 }
 
-export function failureOf(findings: Finding[], asks = false): Failure {
+export function failureOf({ request }: Run, findings: Finding[], asks = false): Failure {
   return {
     step: 'validate',
     type: 'ValidationFailed',
     code: asks ? 'validate.ask' : 'validate.failed',
     message: `validation failed: ${tell(findings)}`,
-    remedy: `${asks ? 'The plan asks before it rolls back. ' : ''}See the examples with: rekey findings. Repair, then retry.`,
+    remedy: `${asks ? 'The plan asks before it rolls back. ' : ''}See what failed with: npx rekey findings ${request.connection}. Repair, then retry.`,
     where: null,
   };
 }

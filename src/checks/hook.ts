@@ -76,7 +76,7 @@ export function hookFailed(result: HookResult): RekeyError {
   return new RekeyError('StepFailed', {
     code: 'hook.failed',
     message: `the hook ${result.hook} ${result.said}`,
-    remedy: 'Read its output in the journal (`rekey findings`), mend it, then resolve with retry.',
+    remedy: 'Read what it printed with `rekey findings`, mend it, then resolve with retry.',
     where: `hook ${result.hook}`,
   });
 }

@@ -67,3 +67,38 @@ export async function longestLock(session: Session, phase: string | null): Promi
   );
   return longest;
 }
+
+/** Why a step of an open phase could not do its work; the only words of others that are kept, so row data may stand in them. */
+export interface FailureWords {
+  phase: string;
+  step: string;
+  /** the hook that failed; null where PostgreSQL refused */
+  hook: string | null;
+  object: string | null;
+  statement: string | null;
+  sqlstate: string | null;
+  /** PostgreSQL's message and detail, or the end of what the hook printed */
+  said: string;
+  at: Date;
+}
+
+/** What was said last of each step that has failed and since which no step of its phase has ended well, oldest first. */
+export async function readFailureWords(session: Session, phase: string | null): Promise<FailureWords[]> {
+  const rows = await session.query<FailureWords>(
+    `with failed as (
+       select j.*, case when j.kind = 'hook' then j.object end as hook,
+         case when j.kind = 'hook' then pg_catalog.concat_ws(': ', j.detail->>'said', nullif(j.detail->>'output', '')) else j.detail->>'postgres' end as said
+       from rekey.journal j join rekey.phase p on p.phase = j.phase and p.state = 'open'
+       where (j.kind = 'failure' or j.kind = 'hook' and j.detail->>'passed' = 'false') and ($1::text is null or j.phase = $1)
+         and not exists (select from rekey.journal l where l.phase = j.phase and l.id > j.id
+           and (l.kind = 'step' or l.kind = 'validation' and l.detail->>'passed' = 'true'
+             or l.kind = 'hook' and j.kind = 'hook' and l.object = j.object and l.detail->>'passed' = 'true')))
+     select distinct on (f.phase, f.step, f.hook) f.phase, f.step, f.hook, f.object, s.statement, f.sqlstate, f.said, f.at
+     from failed f left join lateral (
+       select statement from failed o where o.phase = f.phase and o.step = f.step and o.said = f.said and o.statement is not null
+       order by o.id desc limit 1) s on true
+     where f.said is not null order by f.phase, f.step, f.hook, f.id desc`,
+    [phase],
+  );
+  return rows.sort((a, b) => a.at.getTime() - b.at.getTime());
+}

@@ -6,7 +6,7 @@ import { writeDecision } from '../../src/postgres/decisions.js';
 import { storeDocument } from '../../src/postgres/documents.js';
 import { writeFinding } from '../../src/postgres/findings.js';
 import { closeGate, openGate } from '../../src/postgres/gates.js';
-import { runStatement, writeJournal } from '../../src/postgres/journal.js';
+import { journalFailure, runStatement, writeJournal } from '../../src/postgres/journal.js';
 import { setPause } from '../../src/postgres/pauses.js';
 import { openPhaseRow, setCutOver, setPhaseState } from '../../src/postgres/phases.js';
 import type { Session } from '../../src/postgres/session.js';
@@ -243,4 +243,38 @@ test('findings are shown with examples of the rows, and end with 1', async () =>
   expect(stdout).toMatch(/orphans, last seen .*\n {4}reports\.owner_id +3 /);
   expect(stdout).toContain('{"owner_id":"77"}');
   expect((await rekey(['findings', 'shop', '--phase', 'cleanup'], env)).code).toBe(0);
+});
+
+test('findings say why a step failed, in the words of PostgreSQL and of hooks, until a step ends well', async () => {
+  await setPhaseState(session, 'users', 'open');
+  const scope = { phase: 'users', step: 'buildTwins' };
+  const statement = { object: 'users', text: `select 'Smith'::int4 as nobody` };
+  const error = await runStatement(session, scope, statement).catch((thrown: unknown) => thrown);
+  await journalFailure(session, scope, error);
+  const hook = { passed: false, said: 'ended with exit code 3', output: 'no such service: shop' };
+  const hooked = { phase: 'users', step: 'hook before-swap' };
+  await writeJournal(session, hooked, { kind: 'hook', object: 'stop-application', detail: hook });
+  const findings = (...more: string[]) => rekey(['findings', 'shop', '--phase', 'users', ...more], env);
+  const { code, stdout } = await findings();
+  expect(code).toBe(1);
+  expect(stdout).toContain('1 finding, 2 failures');
+  expect(stdout).toMatch(
+    /users, buildTwins: failed at .*\n-+\n {2}PostgreSQL \(SQLSTATE 22P02\)\n {4}invalid input syntax.*"Smith"/,
+  );
+  expect(stdout).toContain(`    ${statement.text}`);
+  expect(stdout).toMatch(/hook stop-application\n {4}ended with exit code 3: no such service: shop/);
+  expect(JSON.parse((await findings('--json')).stdout).failures).toMatchObject([
+    { step: 'buildTwins', hook: null, sqlstate: '22P02', statement: statement.text },
+    { step: 'hook before-swap', hook: 'stop-application' },
+  ]);
+  await writeJournal(session, scope, { kind: 'step' });
+  expect((await findings()).stdout).not.toContain('failed at');
+});
+
+test('what a check finds again when its step is tried again is shown once', async () => {
+  const finding = { phase: 'cleanup', step: 'preflight', check: 'orphans', object: 'reports.owner_id' };
+  for (const count of [3, 2]) await writeFinding(session, { ...finding, count, example: { owner_id: '77' } });
+  const { stdout } = await rekey(['findings', 'shop', '--phase', 'cleanup'], env);
+  expect(stdout).toContain('1 finding\n');
+  expect(stdout).toMatch(/reports\.owner_id +2 /);
 });

@@ -30,7 +30,8 @@ export function disk({ view, freeDisk }: HazardContext): Hazard[] {
         rank: 'accept',
         on: 'disk',
         message: `the phase needs about ${size(needed)} on the server, and nobody says how much is free`,
-        remedy: 'give the connection a hook `free-disk`, or look yourself and accept it with a because',
+        remedy:
+          'give the phase a hook `free-disk` that prints the bytes free, or look yourself and accept it with a because',
       },
     ];
   return [];
