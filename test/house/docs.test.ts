@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { readHooks } from '../../src/checks/hooks-file.js';
+import { exitCodes } from '../../src/cli/exit-codes.js';
 import { loadPlanText } from '../../src/plan/load.js';
 import { expectedCommands } from './documented-commands.js';
 import { projectFiles, root, textOf } from './tracked.js';
@@ -127,4 +128,9 @@ test('the plans and the hooks that pages show can be read as they stand', () => 
   expect(hooks).not.toHaveLength(0);
   for (const { page, text } of plans) expect(loadPlanText(text, page).phases).not.toHaveLength(0);
   for (const { page, text } of hooks) expect(readHooks(text, page).size).toBeGreaterThan(1);
+});
+
+test('the page for operators has every exit code of rekey', () => {
+  const rows = [...textOf('docs/operating.md').matchAll(/^\| (\d) \| /gm)].map(([, code]) => Number(code));
+  expect(rows).toEqual(Object.values(exitCodes));
 });
