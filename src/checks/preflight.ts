@@ -12,6 +12,7 @@ import { orphans } from './hazards/orphans.js';
 import { privileges } from './hazards/privileges.js';
 import { server } from './hazards/server.js';
 import { shape } from './hazards/shape.js';
+import { strayWrites } from './hazards/stray-writes.js';
 import { subscribers } from './hazards/subscribers.js';
 import { tableKinds } from './hazards/table-kinds.js';
 import { triggers } from './hazards/triggers.js';
@@ -20,6 +21,7 @@ import { unmovedKeys } from './hazards/unmoved-keys.js';
 
 /** Every family. A new one is a file and a line here. */
 export const families: HazardFamily[] = [
+  strayWrites,
   notCarriedOver,
   tableKinds,
   subscribers,

@@ -1,17 +1,11 @@
-import { nothing, type ObjectKind } from '../catalog/kind.js';
+import type { ObjectKind } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
-import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import { quoteIdent } from '../catalog/quote.js';
 import { renameColumns } from '../catalog/rewrite.js';
 import type { TableId } from '../plan/model.js';
+import { constraintPlan } from './constraint-work.js';
 import type { ColumnMap } from './index-shape.js';
 import { after, shadow } from './plain-index.js';
-import {
-  addConstraintWork,
-  dropConstraintWork,
-  renameConstraint,
-  swapTable,
-  validateConstraintWork,
-} from './work.js';
 
 /** Check constraints. The one on integers goes at the cutover: it would refuse rows whose legacy reference is a hole. */
 export interface Check extends CatalogObject {
@@ -49,54 +43,16 @@ export const check: ObjectKind<Check> = {
         remedy: 'drop the constraint, or leave the table out of the plan',
       };
     }
-    const twin = view.constraintTwin(table, name);
     const body = (map: ColumnMap) =>
-      `check (${renameColumns(object.expression, map)})${object.noInherit ? ' no inherit' : ''} not valid`;
-    const comment = (as: string) =>
-      object.comment === null
-        ? []
-        : [
-            `comment on constraint ${quoteIdent(as)} on ${view.sqlTable(table)} is ${quoteLiteral(object.comment)}`,
-          ];
-    const drop = swapTable(
-      view,
-      'dropConstraints',
-      table,
-      `drop constraint ${quoteIdent(name)}`,
-      `constraint ${name} on ${table}`,
-    );
-    return {
-      ...nothing,
+      `check (${renameColumns(object.expression, map)})${object.noInherit ? ' no inherit' : ''}`;
+    return constraintPlan(view, {
+      ...object,
       rank: 20,
-      buildTwin: [
-        addConstraintWork(view, table, twin, body(shadow(view, table)), 'access exclusive'),
-        ...(object.validated ? [validateConstraintWork(view, table, twin)] : []),
-        ...comment(twin).map((text) => ({
-          text,
-          object: `constraint ${twin} on ${table}`,
-          locks: 'none' as const,
-          done: null,
-        })),
-      ],
-      dropTwin: [dropConstraintWork(view, table, twin)],
-      swap: [drop, renameConstraint(view, table, twin, name)],
-      swapBack: [
-        drop,
-        swapTable(
-          view,
-          'addConstraints',
-          table,
-          `add constraint ${quoteIdent(name)} ${body(() => undefined)}`,
-          `constraint ${name} on ${table}`,
-        ),
-        ...comment(name).map((text) => ({
-          slot: 'settings' as const,
-          text,
-          object: `constraint ${name} on ${table}`,
-        })),
-      ],
-      afterSwapBack: object.validated ? [validateConstraintWork(view, table, name)] : [],
-    };
+      dropSlot: 'dropConstraints',
+      mode: 'access exclusive',
+      tables: [table],
+      body: { twin: body(shadow(view, table)), original: body(() => undefined) },
+    });
   },
 
   original: (object, view) =>

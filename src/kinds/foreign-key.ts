@@ -1,16 +1,10 @@
-import { nothing, type ObjectKind, type View } from '../catalog/kind.js';
+import type { ObjectKind, View } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
-import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
+import { quoteIdent } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
+import { constraintPlan } from './constraint-work.js';
 import type { ColumnMap } from './index-shape.js';
 import { after, shadow } from './plain-index.js';
-import {
-  addConstraintWork,
-  dropConstraintWork,
-  renameConstraint,
-  swapTable,
-  validateConstraintWork,
-} from './work.js';
 
 /** Foreign keys, composite ones too. The one on integers goes at the cutover and comes back NOT VALID, then validated. */
 export interface ForeignKey extends CatalogObject {
@@ -75,61 +69,18 @@ export const foreignKey: ObjectKind<ForeignKey> = {
         remedy: 'leave its tables out of the plan',
       };
     }
-    const twin = view.constraintTwin(table, name);
-    const both = [...new Set([table, refTable])];
-    const add = (as: string, child: ColumnMap, parent: ColumnMap) =>
-      addConstraintWork(
-        view,
-        table,
-        as,
-        `${body(key, view, child, parent)} not valid`,
-        'share row exclusive',
-        both,
-      );
     const same: ColumnMap = () => undefined;
-    const drop = swapTable(
-      view,
-      'dropForeignKeys',
-      table,
-      `drop constraint ${quoteIdent(name)}`,
-      `constraint ${name} on ${table}`,
-    );
-    const comment = (as: string) =>
-      key.comment === null
-        ? []
-        : [
-            `comment on constraint ${quoteIdent(as)} on ${view.sqlTable(table)} is ${quoteLiteral(key.comment)}`,
-          ];
-    return {
-      ...nothing,
+    return constraintPlan(view, {
+      ...key,
       rank: 40,
-      buildTwin: [
-        add(twin, shadow(view, table), shadow(view, refTable)),
-        ...(key.validated ? [validateConstraintWork(view, table, twin)] : []),
-        ...comment(twin).map((text) => ({
-          text,
-          object: `constraint ${twin} on ${table}`,
-          locks: 'none' as const,
-          done: null,
-        })),
-      ],
-      dropTwin: [dropConstraintWork(view, table, twin, both)],
-      swap: [drop, renameConstraint(view, table, twin, name)],
-      swapBack: [
-        drop,
-        {
-          slot: 'addConstraints',
-          text: add(name, same, same).text,
-          object: `constraint ${name} on ${table}`,
-        },
-        ...comment(name).map((text) => ({
-          slot: 'settings' as const,
-          text,
-          object: `constraint ${name} on ${table}`,
-        })),
-      ],
-      afterSwapBack: key.validated ? [validateConstraintWork(view, table, name)] : [],
-    };
+      dropSlot: 'dropForeignKeys',
+      mode: 'share row exclusive',
+      tables: [...new Set([table, refTable])],
+      body: {
+        twin: body(key, view, shadow(view, table), shadow(view, refTable)),
+        original: body(key, view, same, same),
+      },
+    });
   },
 
   original: (key, view) =>

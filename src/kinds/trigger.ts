@@ -1,6 +1,9 @@
 import { namedColumns, refusedKind } from './refused.js';
 
-/** Triggers whose column list or WHEN names a column. Others stay as they are: they are bound to the table, not to columns. */
+/**
+ * Triggers whose column list or WHEN names a column. Others stay as they are: they are bound to the table, not to columns.
+ * Rekey's own are no part of the application's catalog.
+ */
 export const trigger = refusedKind(
   'trigger',
   () => `
@@ -12,5 +15,7 @@ export const trigger = refusedKind(
     from pg_catalog.pg_trigger g
     join pg_catalog.pg_class t on t.oid = g.tgrelid and t.relkind in ('r', 'p')
     join pg_catalog.pg_namespace n on n.oid = t.relnamespace
-    where not g.tgisinternal and (g.tgqual is not null or pg_catalog.array_length(g.tgattr::int2[], 1) > 0)`,
+    where not g.tgisinternal and not exists (select from pg_catalog.pg_proc f join pg_catalog.pg_namespace fn on fn.oid = f.pronamespace
+        where f.oid = g.tgfoid and fn.nspname = 'rekey')
+      and (g.tgqual is not null or pg_catalog.array_length(g.tgattr::int2[], 1) > 0)`,
 );
