@@ -21,14 +21,16 @@ export async function strayWrites({ view, statements }: HazardContext): Promise<
     ...statements.buildTwins.up.map((work) => work.text),
   ];
   const found = new Set(texts.flatMap((text) => strayWritesOf(view, text)));
-  return [...found].map((on): Hazard => ({
-    hazard: 'stray-write',
-    rank: 'stop',
-    on,
-    message: `a statement of Rekey would write ${on}, which is none of its shadows`,
-    remedy:
-      'this is a mistake of Rekey: report it with the output of rekey dry-run, and do not run the phase',
-  }));
+  return [...found].map(
+    (on): Hazard => ({
+      hazard: 'stray-write',
+      rank: 'stop',
+      on,
+      message: `a statement of Rekey would write ${on}, which is none of its shadows`,
+      remedy:
+        'this is a mistake of Rekey: report it with the output of rekey dry-run, and do not run the phase',
+    }),
+  );
 }
 
 const ident = '"(?:[^"]|"")+"';

@@ -30,11 +30,12 @@ export async function runTableChecks(
 ): Promise<Counted[]> {
   if (checks.checks.length === 0) return [];
   const counts = checks.checks.map(() => 0);
-  const text = checks.countSql();
-  const ranges = await rangesOf(database, view, checks.table, options.rowsPerRange ?? 1_000_000);
+  const ranges = await rangesOf(database, view, checks.table, options.rowsPerRange ?? 4_000_000);
+  const whole = ranges.length === 1;
+  const text = checks.countSql(whole ? 'table' : 'range');
   for (const range of ranges) {
     options.heartbeat?.();
-    const [row] = await database.query<Record<string, number>>(text, range);
+    const [row] = await database.query<Record<string, number>>(text, whole ? [] : range);
     counts.forEach((_, i) => {
       counts[i] = (counts[i] as number) + Number(row?.[`c${i}`] ?? 0);
     });
@@ -44,7 +45,7 @@ export async function runTableChecks(
     if (count === 0 || check.metric || !options.onFinding) continue;
     options.heartbeat?.();
     const sql = checks.exampleSql(check, keyColumns(view, checks.table, side), exampleLimit);
-    const examples = await database.query<{ example: Record<string, string | null> }>(sql, [0, lastBlock]);
+    const examples = await database.query<{ example: Record<string, string | null> }>(sql);
     for (const { example } of examples.length ? examples : [{ example: null }])
       await options.onFinding({ check: check.check, on: check.on, count, example });
   }

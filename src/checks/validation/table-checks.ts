@@ -41,12 +41,15 @@ export class TableChecks {
     return alias;
   }
 
-  /** $1 and $2: the first block and the block after the last, as bigint. One column `c<n>` for each check. */
-  countSql(): string {
+  /**
+   * One column `c<n>` for each check. Of a `range` $1 and $2 are the first block and the block after the last, as bigint; a
+   * scan of the whole table can have parallel workers, one of a range can't.
+   */
+  countSql(of: 'table' | 'range'): string {
     const counts = this.checks.map(
       (c, i) => `pg_catalog.count(*) filter (where ${c.condition})::float8 as c${i}`,
     );
-    return `select ${counts.join(',\n  ')}\n${this.from()}`;
+    return `select ${counts.join(',\n  ')}\n${this.from()}${of === 'range' ? inRange : ''}`;
   }
 
   /** Keys of rows that break a check, as one JSON object a row. */
@@ -54,15 +57,13 @@ export class TableChecks {
     const key = keyColumns.length
       ? keyColumns.map((c) => `'${c.replaceAll("'", "''")}', t.${quoteIdent(c)}::text`).join(', ')
       : `'ctid', t.ctid::text`;
-    return `select pg_catalog.json_build_object(${key}) as example\n${this.from()} and (${check.condition}) limit ${limit}`;
+    return `select pg_catalog.json_build_object(${key}) as example\n${this.from()}\nwhere ${check.condition} limit ${limit}`;
   }
 
   private from(): string {
     const joins = [...this.joins].map(([join, alias]) => join.replaceAll('@', alias));
-    return [
-      `from ${this.view.sqlTable(this.table)} t`,
-      ...joins,
-      `where t.ctid >= ('(' || $1::int8 || ',0)')::tid and t.ctid < ('(' || $2::int8 || ',0)')::tid`,
-    ].join('\n');
+    return [`from ${this.view.sqlTable(this.table)} t`, ...joins].join('\n');
   }
 }
+
+const inRange = `\nwhere t.ctid >= ('(' || $1::int8 || ',0)')::tid and t.ctid < ('(' || $2::int8 || ',0)')::tid`;
