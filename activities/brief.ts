@@ -24,6 +24,7 @@ export async function briefOf(
     locksWithin: plan.locks.within,
     revalidate: plan.revalidate,
     validFor: 60_000,
+    tellEvery: 30_000,
     hooks: phase.hooks,
     rollback: phase.rollback,
     backup: phase.backup,

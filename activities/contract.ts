@@ -64,6 +64,8 @@ export interface PhaseBrief {
   revalidate: number;
   /** ms after which a validation before the cutover is made again */
   validFor: number;
+  /** ms, at least, between two messages to the parent that tell only of rows; phases that began without it tell none */
+  tellEvery?: number;
   hooks: Partial<Record<HookMoment, string>>;
   rollback: RollbackCriteria;
   backup: BackupKind;

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Status } from '../src/decisions/status.js';
+import { dueAgain, fewTables } from '../src/decisions/tell-rows.js';
 import { detailsOf } from './details.js';
 import type { Run } from './run.js';
 import { nextCommands, statusOf } from './status.js';
@@ -19,13 +20,15 @@ const shown = new WeakMap<object, { attributes: string; state: string; memo: str
  * Each costs an event of the history, so what has not changed is not written again.
  */
 export function announce(run: Run): void {
+  run.learned();
   const status = statusOf(run);
   const before = shown.get(run) ?? { attributes: '', state: '', memo: '' };
   const details = detailsOf(status, nextCommands(run));
   setCurrentDetails(details);
   // asOf alone is no change
   const memo = JSON.stringify({ ...status, asOf: null });
-  if (memo !== before.memo) upsertMemo({ status });
+  const isNew = memo !== before.memo;
+  if (isNew) upsertMemo({ status });
   const attributes = showAttributes(run.attributes, status, before.attributes);
   const state = [
     status.state,
@@ -34,8 +37,19 @@ export function announce(run: Run): void {
     status.failure?.code,
     status.checkpoint?.approvals.length,
   ].join('/');
-  if (state !== before.state) tellParent(status, details);
+  if (state !== before.state || (isNew && rowsAreDue(run))) tellParent(status, details);
   shown.set(run, { attributes, state, memo });
+}
+
+/** While map runs the parent is told of rows, too, now and then. */
+function rowsAreDue(run: Run): boolean {
+  const every = run.brief?.tellEvery;
+  const now = Date.now();
+  if (every === undefined || run.state !== 'running' || run.step !== 'map' || run.progress.length === 0)
+    return false;
+  if (run.toldRows !== null && !dueAgain(run.toldRows, now, every)) return false;
+  run.toldRows = { first: run.toldRows?.first ?? now, last: now };
+  return true;
 }
 
 /** Upserts those of RekeyPlan, RekeyPhase, RekeyState that exist: one that does not would fail the task for ever. */
@@ -61,7 +75,7 @@ function tellParent(status: Status, details: string): void {
   void CancellationScope.nonCancellable(() =>
     getExternalWorkflowHandle(parent.workflowId)
       .signal('phaseChanged', {
-        status: { ...short, notes: notes.slice(-3), progress: progress.slice(0, 10) },
+        status: { ...short, notes: notes.slice(-3), progress: fewTables(progress) },
         details,
       })
       .catch(() => {

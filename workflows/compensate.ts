@@ -62,6 +62,7 @@ async function validateRolledBack(run: Run): Promise<void> {
 export async function close(run: Run, outcome: 'done' | 'rolled-back'): Promise<PhaseOutcome | null> {
   let figures: PhaseOutcome | null = null;
   run.step = 'closePhase';
+  run.learned();
   await run.journalled();
   if (run.hasJournal && run.brief !== null) {
     await insist(run, 'closePhase', async () => {

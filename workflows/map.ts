@@ -85,10 +85,9 @@ function show(run: Run, ranges: MapRange[], seen: Map<string, MapProgress>, atLa
     sum.secondsLeft = left <= 0 ? 0 : sum.rowsPerSecond > 0 ? Math.ceil(left / sum.rowsPerSecond) : null;
   }
   run.progress = [...tables.values()];
-  const before = run.progressAt === null ? 0 : Date.parse(run.progressAt);
-  run.progressAt = new Date().toISOString();
   run.held = [...holds];
-  if (atLast || Date.parse(run.progressAt) - run.shownAt >= showEvery || before === 0) {
+  run.learned();
+  if (atLast || Date.now() - run.shownAt >= showEvery) {
     run.shownAt = Date.now();
     run.changed();
   }

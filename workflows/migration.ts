@@ -12,15 +12,17 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { MigrationBrief, MigrationRequest } from '../activities/contract.js';
-import { type Command, inLines, onOneLine, resolveCommands } from '../src/decisions/commands.js';
+import { type Command, onOneLine, resolveCommands, startCommand } from '../src/decisions/commands.js';
 import type { Parking } from '../src/decisions/model.js';
 import { parseResolution, parseTold } from '../src/decisions/parse.js';
 import { resolve } from '../src/decisions/resolve.js';
 import type { FailureStatus, MigrationStatus, Status } from '../src/decisions/status.js';
 import { showAttributes } from './announce.js';
+import { told } from './details.js';
 import { badInput } from './failure.js';
 import { type PhaseSignal, phaseSignals, type Verdict } from './listen.js';
 import type { PhaseResult } from './run-phase.js';
+import { whyItEnds } from './tell-why.js';
 
 /** a migration has no hash of its own: a phase has */
 const unknown = 'unknown';
@@ -28,6 +30,8 @@ const unknown = 'unknown';
 /** What a migration shows of its open phase, and how it passes on what is said to it. */
 export class Migration {
   attributes: string[] = [];
+  /** what is under way: the phase, or what the journal is asked */
+  at = 'readMigration';
   private phases: MigrationBrief['phases'] = [];
   private open: { phase: string; workflowId: string } | null = null;
   /** the child exists and can be signalled */
@@ -41,6 +45,10 @@ export class Migration {
   private state: Status['state'] = 'running';
   private shownAttributes = '';
   private shownMemo = '';
+  /** the migration ends FAILED: what starts it again */
+  private restart: Command | null = null;
+  /** when the last thing came to be known, here or in the phase that told of itself */
+  private knownAt = new Date().toISOString();
 
   constructor(readonly request: MigrationRequest) {}
 
@@ -80,6 +88,7 @@ export class Migration {
   }
 
   opens(phase: string, workflowId: string): void {
+    this.at = phase;
     if (this.open?.workflowId === workflowId) return;
     this.open = { phase, workflowId };
     this.child = null;
@@ -129,6 +138,23 @@ export class Migration {
         next: [],
       };
     this.childDetails = '';
+  }
+
+  /** It ends FAILED: shows why, and what starts it again. Parked, as nothing goes on by itself. */
+  fails(error: Error): void {
+    const { workflowId, namespace, taskQueue } = workflowInfo();
+    const isPhase = this.at === this.open?.phase;
+    const step = isPhase ? this.child?.step : null;
+    this.failure = whyItEnds(step ?? this.at, error);
+    this.restart = startCommand({ workflowId, namespace }, taskQueue, 'runMigration', this.request);
+    this.state = 'parked';
+    this.parking = null;
+    // of a phase that came before, what it told last is no longer so
+    if (this.at === 'readMigration') this.child = null;
+    if (this.child) this.child = { ...this.child, checkpoint: null, window: null };
+    if (this.child && isPhase) this.child = { ...this.child, state: 'parked' };
+    this.childDetails = '';
+    this.changed();
   }
 
   /** The journal can't be asked: shows why and waits for `resolve`, which is then meant for the migration itself. */
@@ -186,11 +212,11 @@ export class Migration {
   }
 
   private hear(input: unknown): void {
-    const told = parseTold(input);
-    if (!told.ok || told.value.status.workflowId !== this.open?.workflowId) return;
-    this.child = told.value.status;
-    this.childDetails = told.value.details;
-    this.changed();
+    const heard = parseTold(input);
+    if (!heard.ok || heard.value.status.workflowId !== this.open?.workflowId) return;
+    this.child = heard.value.status;
+    this.childDetails = heard.value.details;
+    this.changed(heard.value.status.asOf);
   }
 
   private note(text: string): void {
@@ -199,15 +225,14 @@ export class Migration {
 
   private status(): MigrationStatus {
     const { workflowId } = workflowInfo();
-    const phases = this.phases.map(({ phase, state }) => ({
-      phase,
-      state: phase === this.open?.phase && this.child ? this.child.state : state,
-    }));
     const over = this.state !== 'running';
+    const phases = this.phases.map(({ phase, state }) => {
+      if (phase !== this.open?.phase) return { phase, state };
+      return { phase, state: this.child?.state ?? (over && this.at === phase ? this.state : state) };
+    });
     return {
       planHash: '',
       step: null,
-      asOf: new Date().toISOString(),
       progress: [],
       checkpoint: null,
       wayBack: { open: true, because: 'no phase is open' },
@@ -218,15 +243,17 @@ export class Migration {
       plan: this.request.plan,
       phase: this.open?.phase ?? '',
       workflowId,
+      asOf: this.knownAt,
       ...(this.failure ? { failure: this.failure, step: this.failure.step, planHash: unknown } : {}),
       state: over ? this.state : this.failure ? 'parked' : (this.child?.state ?? 'running'),
-      next: over ? [] : this.parking ? this.ownCommands().map(onOneLine) : (this.child?.next ?? []),
+      next: over || this.parking ? this.ownCommands().map(onOneLine) : (this.child?.next ?? []),
       notes: [...(this.child?.notes ?? []), ...this.notes],
       phases,
     };
   }
 
-  private changed(): void {
+  private changed(asOf = new Date().toISOString()): void {
+    this.knownAt = asOf;
     const status = this.status();
     const memo = JSON.stringify({ ...status, asOf: null });
     if (memo !== this.shownMemo) upsertMemo({ status });
@@ -236,6 +263,7 @@ export class Migration {
   }
 
   private ownCommands(): Command[] {
+    if (this.restart) return [this.restart];
     const { workflowId, namespace } = workflowInfo();
     return this.parking ? resolveCommands({ workflowId, namespace }, this.parking) : [];
   }
@@ -249,7 +277,7 @@ export class Migration {
       ? [
           `- ${this.failure.message}`,
           `- ${this.failure.remedy}`,
-          ...this.ownCommands().map((one) => `\`\`\`\n${inLines(one)}\n\`\`\``),
+          ...this.ownCommands().map((one) => told(one, 'Once that is mended, type this to')),
         ]
       : [];
     const parts = [head, ...own, open, this.child ? this.childDetails : '', phases].filter(

@@ -6,6 +6,7 @@ import { thisRun } from './request.js';
 import { RollBack, type Run } from './run.js';
 import { end, open, type PhaseResult, start } from './run-phase.js';
 import { register } from './steps.js';
+import { tellingWhyOf } from './tell-why.js';
 import { call } from './world.js';
 
 /**
@@ -14,6 +15,10 @@ import { call } from './world.js';
  */
 export async function rollBackPhase(input: unknown): Promise<PhaseResult> {
   const run = start(input);
+  return tellingWhyOf(run, () => undo(run));
+}
+
+async function undo(run: Run): Promise<PhaseResult> {
   try {
     const claim = () =>
       call('openRollBack', `opens the rollback of ${run.request.phase}`, { ...run.request, run: thisRun() });

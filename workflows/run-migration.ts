@@ -16,6 +16,7 @@ import { badInput, describeFailure } from './failure.js';
 import { Migration } from './migration.js';
 import { parseMigrationRequest, refuseTimeouts, thisRun } from './request.js';
 import type { PhaseResult, runPhase } from './run-phase.js';
+import { tellingWhy } from './tell-why.js';
 import { call } from './world.js';
 
 /**
@@ -27,6 +28,13 @@ export async function runMigration(input: unknown): Promise<PhaseResult> {
   const migration = new Migration(parseMigrationRequest(input));
   migration.listen();
   refuseTimeouts();
+  return tellingWhy(
+    () => allPhases(migration),
+    (error) => migration.fails(error),
+  );
+}
+
+async function allPhases(migration: Migration): Promise<PhaseResult> {
   migration.attributes = await call(
     'registerSearchAttributes',
     'search attributes of the Web UI',
@@ -51,6 +59,7 @@ async function readJournal(migration: Migration): Promise<MigrationBrief> {
   for (;;) {
     try {
       const request = { ...migration.request, run: thisRun() };
+      migration.at = 'readMigration';
       const brief = await call('readMigration', 'asks the journal where the phases are', request);
       migration.show(brief);
       return brief;
@@ -123,6 +132,7 @@ async function awaitElsewhere(
 /** A cancel rolls back a phase of this migration, which it then waits for; a phase of somebody else's it leaves alone. */
 async function stateOnceClosed(migration: Migration, phase: string, owner: string): Promise<PhaseState> {
   const request = { ...migration.request, phase, run: thisRun() };
+  migration.at = 'awaitPhase';
   const wait = () => call('awaitPhase', `waits for ${phase}, open in ${owner}`, request);
   for (;;) {
     try {

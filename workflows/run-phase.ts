@@ -7,6 +7,7 @@ import { cleanUp, layFoundation, moveTables } from './phases.js';
 import { parsePhaseRequest, refuseTimeouts, thisRun } from './request.js';
 import { RollBack, Run } from './run.js';
 import { attempt, failIfWrong } from './steps.js';
+import { tellingWhyOf } from './tell-why.js';
 import { call } from './world.js';
 
 /** What `runPhase` and `rollBackPhase` end with. */
@@ -29,6 +30,10 @@ const inOrder = { foundation: layFoundation, tables: moveTables, cleanup: cleanU
  */
 export async function runPhase(input: unknown): Promise<PhaseResult> {
   const run = start(input);
+  return tellingWhyOf(run, () => forwardOrBack(run));
+}
+
+async function forwardOrBack(run: Run): Promise<PhaseResult> {
   try {
     const brief = await open(run, () =>
       call('openPhase', `opens ${run.request.phase}`, { ...run.request, run: thisRun() }),

@@ -6,6 +6,7 @@ import type {
   ValidationResult,
   WayBack,
 } from '../activities/contract.js';
+import type { Command } from '../src/decisions/commands.js';
 import type { Gate, Parking } from '../src/decisions/model.js';
 import type { FailureStatus, State, TableProgress } from '../src/decisions/status.js';
 import { announce } from './announce.js';
@@ -44,9 +45,14 @@ export class Run {
   validAt: number | null = null;
   parking: Parking | null = null;
   failure: FailureStatus | null = null;
+  /** the workflow ends FAILED: what starts it again */
+  restart: Command | null = null;
   progress: TableProgress[] = [];
-  progressAt: string | null = null;
   shownAt = 0;
+  /** when the parent was first and last told of rows, in ms since 1970 */
+  toldRows: { first: number; last: number } | null = null;
+  /** when the last thing came to be known that `status` says, in the workflow's own time */
+  knownAt = new Date().toISOString();
   /** why the throttle holds work, by table */
   held: string[] = [];
   wayBack: WayBack = { open: true, because: 'no key has been swapped yet' };
@@ -90,7 +96,13 @@ export class Run {
     announce(this);
   }
 
+  /** What `status` says is as of now. */
+  learned(): void {
+    this.knownAt = new Date().toISOString();
+  }
+
   note(text: string): void {
+    this.learned();
     this.notes = [...this.notes.slice(-9), `${new Date().toISOString()} ${text}`.slice(0, 400)];
   }
 

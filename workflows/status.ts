@@ -11,6 +11,7 @@ import type { Run } from './run.js';
 
 /** What the operator can type next, in the order in which it is likely wanted. */
 export function nextCommands(run: Run): Command[] {
+  if (run.restart !== null) return [run.restart];
   const at = { workflowId: run.workflowId, namespace: run.namespace };
   const resume = run.pausedBy === null ? [] : [holdCommand(at, 'resume')];
   if (run.parking !== null && run.parking.action === null)
@@ -21,7 +22,7 @@ export function nextCommands(run: Run): Command[] {
   return resume.length > 0 ? [...resume, ...stop] : [holdCommand(at, 'pause'), ...stop];
 }
 
-/** The answer of the query `status`; `asOf` is when the figures were taken, in the workflow's own time. */
+/** The answer of the query `status`; `asOf` is when the last of it came to be known, in the workflow's own time. */
 export function statusOf(run: Run): Status {
   return {
     plan: run.request.plan,
@@ -30,7 +31,7 @@ export function statusOf(run: Run): Status {
     workflowId: run.workflowId,
     state: run.state,
     step: run.step,
-    asOf: run.progressAt ?? new Date().toISOString(),
+    asOf: run.knownAt,
     progress: run.progress,
     checkpoint: checkpointOf(run),
     wayBack: run.wayBack,

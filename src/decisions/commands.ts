@@ -52,6 +52,16 @@ export function cancelCommand(at: Address): Command {
   return [...words('temporal', 'workflow', 'cancel'), ...address(at)];
 }
 
+/** Starts a workflow, or starts it again once it has ended: the journal knows what is finished already. */
+export function startCommand(at: Address, taskQueue: string, type: string, input: object): Command {
+  const text = JSON.stringify(input).replaceAll("'", '\\u0027').replaceAll('`', '\\u0060');
+  return [
+    ...words('temporal', 'workflow', 'start', '--task-queue', taskQueue, '--type', type),
+    ...address(at),
+    ...words('--fail-existing', '--input', text),
+  ];
+}
+
 function signal(at: Address, name: string, before: object, who: string | null, after: object): Command {
   return [
     ...words('temporal', 'workflow', 'signal'),

@@ -88,7 +88,7 @@ const told = z.object({
     workflowId: z.string().max(1000),
     state: z.enum(states),
     step: name.nullable(),
-    asOf: line,
+    asOf: z.iso.datetime(),
     next: z.array(z.string().max(100_000)).max(10),
     notes: z.array(line).max(20),
     progress: z.array(z.looseObject({ table: line })).max(20),

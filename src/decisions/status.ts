@@ -6,7 +6,7 @@ export interface Status {
   workflowId: string;
   state: State;
   step: string | null;
-  /** when the figures were taken */
+  /** when the last of all this came to be known: never before the step began, and the figures are not newer */
   asOf: string;
   progress: TableProgress[];
   checkpoint: CheckpointStatus | null;

@@ -9,6 +9,8 @@ export function whatItDoes(command: string): string {
         : 'try it again';
   if (/ update execute /.test(command)) return 'the same, with an answer at once: it needs a worker';
   if (/ workflow cancel /.test(command)) return 'stop, and undo all steps of the phase';
+  if (/ workflow start /.test(command))
+    return / rollBackPhase /.test(command) ? 'start the rollback again' : 'start it again, and go on';
   const signal = / --name (\w+) /.exec(command)?.[1];
   if (signal === 'reject') return 'reject it, and undo all steps of the phase';
   if (signal === 'pause') return 'pause after the batch or step that is under way';

@@ -121,6 +121,7 @@ export class FakeWorld {
       window: null,
       locksWithin: 1000,
       validFor: 0,
+      tellEvery: 30_000,
       revalidate: 3_600_000,
       hooks: {},
       rollback: { on: [], askOn: [] },
