@@ -91,7 +91,7 @@ export interface PreflightResult {
   accepted: number;
   notes: number;
   fingerprint: string;
-  /** readiness checks that only warn, and notes: their names, at most 20 */
+  /** readiness checks that only warn, and a line for each code of notes, at most 20 */
   warnings: string[];
 }
 

@@ -13,6 +13,7 @@ import { allKinds } from '../src/kinds/all.js';
 import { writeJournal } from '../src/postgres/journal.js';
 import { readMembers } from '../src/postgres/members.js';
 import { rekeySchemaStatements } from '../src/postgres/rekey-schema.js';
+import { noteLines } from '../src/report/notes-by-code.js';
 import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import { backupRoom } from './backup-room.js';
@@ -51,7 +52,7 @@ export async function lookBeforeChange(
     hazards: 0,
     accepted: judged.accepted.length,
     notes: judged.notes.length,
-    warnings: [...readiness.warnings, ...judged.notes.map((n) => n.message)].slice(0, 20),
+    warnings: [...readiness.warnings, ...noteLines(judged.notes)].slice(0, 20),
   };
 }
 

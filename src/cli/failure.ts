@@ -23,7 +23,7 @@ export function failureJson(error: unknown): object {
   return {
     errors: errors.map((one) =>
       one instanceof RekeyError
-        ? { type: one.type, ...one.details }
+        ? { type: one.type, ...one.details, remedy: here(one.remedy) }
         : { type: 'Internal', code: 'internal', message: 'an internal error' },
     ),
   };
@@ -45,7 +45,12 @@ export function problemText(problem: {
   return [
     ...(where ? [wrap('where', where)] : []),
     wrap('what', what),
-    wrap('do', problem.remedy),
+    wrap('do', here(problem.remedy)),
     wrap('code', problem.code),
   ].join('\n');
+}
+
+/** Remedies speak to whoever reads a workflow; on a terminal it is this very command that looked. */
+function here(remedy: string): string {
+  return remedy.replace(/\bin the environment of the worker\b/, 'in the environment of this command');
 }

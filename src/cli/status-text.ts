@@ -3,6 +3,7 @@ import type { DatabaseStatus, PhaseNow } from '../report/database-status.js';
 import { countedApprovals, type NextCommand } from '../report/next-commands.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
 import { clock, columns, duration, heading, number, plural, wrap } from './layout.js';
+import { preflightNotesText, workflowNotesText } from './notes-text.js';
 
 export interface StatusReport {
   connection: string;
@@ -18,18 +19,20 @@ export function statusText(report: StatusReport): string {
   const { current, asOf } = database;
   if (current === null) {
     const why = database.plan === null ? 'no phase has begun on it: schema rekey is not there, or empty' : '';
-    return `${[`${database.database}: ${why}`, nextText(next)].filter(Boolean).join('\n\n')}\n`;
+    return `${[`${database.database}: ${why}`, endedText(temporal), nextText(next)].filter(Boolean).join('\n\n')}\n`;
   }
   const parts = [
     headline(report, current),
     facts(report, current, asOf),
     failureText(current, asOf),
+    endedText(temporal),
     gateText(current, asOf),
     progressText(current.progress),
     waitsText(database),
     nextText(next),
     phasesText(database, asOf),
-    notesText(temporal),
+    preflightNotesText(current.notes),
+    workflowNotesText(temporal?.answer?.memo?.notes ?? [], current.notes),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
@@ -108,6 +111,19 @@ function failureText({ failure }: PhaseNow, asOf: Date): string {
   ].join('\n');
 }
 
+/** A workflow that has ended in the middle, in its own last words: nothing there hears a signal any more. */
+function endedText(temporal: TemporalStatus | null): string {
+  const { state, memo } = temporal?.answer ?? { state: null, memo: null };
+  if (state === null || state === 'RUNNING' || !memo?.failure) return '';
+  const { step, message, remedy, code } = memo.failure;
+  return [
+    heading(`The workflow has ended ${state}: ${step}`),
+    wrap('what', message),
+    wrap('do', remedy),
+    wrap('code', code),
+  ].join('\n');
+}
+
 function gateText(current: PhaseNow, asOf: Date): string {
   const { gate, planned, decisions } = current;
   if (!gate || gate.parked) return '';
@@ -176,13 +192,4 @@ function phasesText({ phases }: DatabaseStatus, asOf: Date): string {
     p.startedAt ? `${clock(p.startedAt, asOf)}${p.finishedAt ? ` to ${clock(p.finishedAt, asOf)}` : ''}` : '',
   ]);
   return `${heading('Phases of the plan')}\n${columns(rows)}`;
-}
-
-function notesText(temporal: TemporalStatus | null): string {
-  const notes = temporal?.answer?.memo?.notes ?? [];
-  if (notes.length === 0) return '';
-  return `${heading('The workflow says')}\n${notes
-    .slice(-6)
-    .map((note) => wrap('-', note, 2, 2))
-    .join('\n')}`;
 }

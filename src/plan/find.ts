@@ -36,7 +36,7 @@ export async function loadPlan(
     throw badInput(
       'plan.no-directory',
       `the directory of REKEY_PLANS can not be read (${error.code ?? 'unknown error'})`,
-      'Set REKEY_PLANS to a directory that the worker may read.',
+      'Set REKEY_PLANS to a directory that this process may read.',
     );
   });
   const file = await fileOf(root, name);
@@ -45,7 +45,7 @@ export async function loadPlan(
     throw badInput(
       'plan.unreadable',
       `the plan ${shown} can not be read (${error.code ?? 'unknown error'})`,
-      'Give the worker the right to read it.',
+      'Give this process the right to read it.',
     );
   });
   return { ...readPlanText(source, shown), source, file: shown };

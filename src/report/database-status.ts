@@ -10,6 +10,7 @@ import { type Owner, readOwner } from '../postgres/ownership.js';
 import { type PhaseRow, readPhases } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
 import { metricsOf, type PhaseMetrics } from './metrics.js';
+import { type NoteGroup, readPreflightNotes } from './notes-by-code.js';
 import { type RangeProgress, tableProgress } from './progress.js';
 import { wayBackByJournal } from './way-back.js';
 
@@ -54,6 +55,8 @@ export interface PhaseNow {
   wayBack: { open: boolean; because: string };
   metrics: PhaseMetrics;
   findings: number;
+  /** what preflight noted and what the plan accepts, by code */
+  notes: NoteGroup[];
 }
 
 export interface LockWait {
@@ -164,6 +167,7 @@ async function phaseNow(
     ),
     metrics: await metricsOf(session, phase),
     findings: findings?.count ?? 0,
+    notes: await readPreflightNotes(session, phase),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   holdCommand,
   onOneLine,
   resolveCommands,
+  startCommand,
 } from '../decisions/commands.js';
 import type { Action } from '../decisions/model.js';
 import { whatItDoes } from '../decisions/what-it-does.js';
@@ -96,38 +97,20 @@ export function countedApprovals({
 }
 
 /** Nothing is open: start the plan, or go on with it. Finished phases are skipped by the workflow itself. */
-function startCommands({ plan, phases, current }: DatabaseStatus, connection: string): NextCommand[] {
-  if (plan === null) return [start('PLAN', connection, 'start a plan: put its name in the place of PLAN')];
+function startCommands({ plan, phases, current, owner }: DatabaseStatus, connection: string): NextCommand[] {
+  const start = (type: string, workflowId: string, input: object) =>
+    onOneLine(startCommand({ workflowId, namespace: owner?.namespace ?? 'default' }, 'rekey', type, input));
+  const named = plan ?? 'PLAN';
+  const migration = start('runMigration', `${named}-${connection}`, { plan: named, connection });
+  if (plan === null) return [{ does: 'start a plan: put its name in the place of PLAN', command: migration }];
   const done = phases.every((p) => p.state === 'done');
-  const found: NextCommand[] = done ? [] : [start(plan, connection, `go on with the plan ${plan}`)];
+  const found: NextCommand[] = done ? [] : [{ does: `go on with the plan ${plan}`, command: migration }];
   if (current && current.row.state !== 'rolled-back' && current.wayBack.open) {
-    const input = JSON.stringify({ plan, connection, phase: current.row.phase });
+    const { phase } = current.row;
     found.push({
-      does: `${found.length ? 'or roll' : 'roll'} back ${current.row.phase}`,
-      command: startText('rollBackPhase', `${plan}-rollback-${current.row.phase}`, input),
+      does: `${found.length ? 'or roll' : 'roll'} back ${phase}`,
+      command: start('rollBackPhase', `${plan}-rollback-${phase}`, { plan, connection, phase }),
     });
   }
   return found;
-}
-
-function start(plan: string, connection: string, does: string): NextCommand {
-  return {
-    does,
-    command: startText('runMigration', `${plan}-${connection}`, JSON.stringify({ plan, connection })),
-  };
-}
-
-function startText(type: string, id: string, input: string): string {
-  const words = [
-    'temporal',
-    'workflow',
-    'start',
-    '--task-queue',
-    'rekey',
-    '--type',
-    type,
-    '--workflow-id',
-    id,
-  ];
-  return onOneLine([...words, '--fail-existing', '--input', input].map((text) => [{ text }]));
 }

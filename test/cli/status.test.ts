@@ -185,6 +185,20 @@ describe('with Temporal gone', () => {
     await closeGate(session, opening, 'retry');
   });
 
+  test('status counts what preflight noted by its code, and once however often preflight ran', async () => {
+    const scope = { phase: 'users', step: 'preflight' };
+    const note = (hazard: string, object: string, more = {}) =>
+      writeJournal(session, scope, { kind: 'note', object, detail: { hazard, ...more } });
+    for (const table of ['users', 'orders', 'lobs', 'reports', 'users'])
+      await note('trigger.fires', table, { message: `fires on ${table}` });
+    await note('shape.columns', 'users', { accepted: 'the application names its columns' });
+    const text = await status();
+    expect(text).toContain('Preflight noted');
+    expect(text).toMatch(/ {2}4 {2}trigger\.fires +users, orders, lobs and 1 more\n/);
+    expect(text).toMatch(/ {2}1 {2}shape\.columns \(accepted\) {2}users\n/);
+    expect(text).not.toContain('fires on');
+  });
+
   test('status names who waits for whom', async () => {
     await database.sql('create table if not exists busy (id int)');
     const client = await database.app();

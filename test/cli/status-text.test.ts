@@ -1,0 +1,118 @@
+import { failureJson, failureText } from '../../src/cli/failure.js';
+import { findingsText } from '../../src/cli/findings.js';
+import { preflightNotesText, workflowNotesText } from '../../src/cli/notes-text.js';
+import { statusText } from '../../src/cli/status-text.js';
+import type { RekeyError } from '../../src/errors.js';
+import { connectionConfig } from '../../src/postgres/environment.js';
+import type { DatabaseStatus } from '../../src/report/database-status.js';
+import { nextByJournal } from '../../src/report/next-commands.js';
+import { noteLines, notesByCode } from '../../src/report/notes-by-code.js';
+import type { MemoStatus, TemporalStatus } from '../../src/report/temporal-status.js';
+
+const now = new Date('2026-05-01T12:00:00Z');
+const nothing: DatabaseStatus = {
+  database: 'shop',
+  asOf: now,
+  plan: null,
+  owner: null,
+  phases: [],
+  current: null,
+  waits: [],
+};
+
+function ended(state: string): TemporalStatus {
+  const failure = {
+    step: 'openPhase',
+    code: 'phase.order',
+    message: 'users comes after foundation',
+    remedy: 'Start with foundation.',
+  };
+  const memo = { plan: 'shop', state: 'parked', next: [], failure } as unknown as MemoStatus;
+  return {
+    address: '127.0.0.1:7233',
+    namespace: 'default',
+    workflowId: 'shop',
+    answer: { state, memo, pending: [], workers: 1 },
+  };
+}
+
+test('of a workflow that ended FAILED status says where, why and what to do', () => {
+  const report = { connection: 'shop', database: nothing, next: [] };
+  const text = statusText({ ...report, temporal: ended('FAILED') });
+  expect(text).toContain('The workflow has ended FAILED: openPhase');
+  expect(text).toMatch(/what {3}users comes after foundation\n {2}do {5}Start with foundation\./);
+  // what a running workflow says of a parked step stands in the journal, too
+  expect(statusText({ ...report, temporal: ended('RUNNING') })).not.toContain('has ended');
+});
+
+test('the command that goes on names the namespace, where it is not the default one', () => {
+  const owner = { workflowId: 'w', namespace: 'production' } as NonNullable<DatabaseStatus['owner']>;
+  const phases = [{ phase: 'users', state: 'new' }] as DatabaseStatus['phases'];
+  const [first] = nextByJournal({ ...nothing, plan: 'shop', owner, phases }, 'main', null);
+  expect(first?.command).toBe(
+    `temporal workflow start --task-queue rekey --type runMigration --namespace production --workflow-id shop-main --fail-existing --input '{"plan":"shop","connection":"main"}'`,
+  );
+});
+
+test('what preflight noted takes a line for each code, with how many objects it is about', () => {
+  const notes = ['a', 'b', 'c', 'd', 'a'].map((on) => ({ hazard: 'trigger.fires', on }));
+  const more = { hazard: 'shape.columns', on: 'users', accepted: true };
+  expect(noteLines(notes)).toEqual(['trigger.fires (4): a, b, c and 1 more']);
+  const groups = notesByCode([more, ...notes]);
+  expect(preflightNotesText(groups).split('\n').slice(2)).toEqual([
+    '  4  trigger.fires             a, b, c and 1 more',
+    '  1  shape.columns (accepted)  users',
+    '  docs/errors.md says what each code means; --json has all names.',
+  ]);
+  expect(preflightNotesText([])).toBe('');
+});
+
+test('the notes of the workflow repeat nothing that preflight noted, and tell the time to the second', () => {
+  const groups = notesByCode([{ hazard: 'trigger.fires', on: 'users' }]);
+  const text = workflowNotesText(
+    [
+      '2026-05-01T10:00:00.123Z preflight warns: trigger.fires (1): users',
+      '2026-05-01T10:00:00.123Z preflight warns: free ports: expected no rows, found some',
+      '2026-05-01T10:00:01.456Z pause by ann',
+    ],
+    groups,
+  );
+  expect(text.split('\n').slice(2)).toEqual([
+    '  - 2026-05-01 10:00:00 UTC: preflight warns: free ports: expected no rows, found some',
+    '  - 2026-05-01 10:00:01 UTC: pause by ann',
+  ]);
+});
+
+test('a remedy on a terminal speaks of the environment of the command, not of a worker', () => {
+  const thrown = (() => {
+    try {
+      return connectionConfig('shop', {});
+    } catch (error) {
+      return error as RekeyError;
+    }
+  })() as RekeyError;
+  expect(thrown.remedy).toContain('in the environment of the worker');
+  const text = failureText(thrown).replace(/\s+/g, ' ');
+  expect(text).toContain('Set REKEY_CONNECTION_SHOP in the environment of this command');
+  expect(text).not.toContain('worker');
+  expect(JSON.stringify(failureJson(thrown))).not.toContain('worker');
+});
+
+test('a probe that got too slow is one line with its times and its limit, measured again or not', () => {
+  const probe = (after: string) => ({
+    phase: 'users',
+    step: 'validate',
+    check: 'probe orders of a person',
+    object: 'users',
+    count: 1,
+    example: { before: '1.2 ms', after, limit: '20% slower' },
+    at: now,
+  });
+  const text = findingsText([probe('8.9 ms'), probe('9.1 ms')], [], now);
+  expect(text).toContain('1 finding\n');
+  expect(text.split('\n').slice(4)).toEqual([
+    '  probe orders of a person, last seen 12:00:00 UTC',
+    '    users  1  1.2 ms before, 9.1 ms after; the plan allows 20% slower',
+    '',
+  ]);
+});
