@@ -26,7 +26,7 @@ export function statusText(report: StatusReport): string {
     facts(report, current, asOf),
     failureText(current, asOf),
     endedText(temporal),
-    gateText(current, asOf),
+    endOf(report) === null ? gateText(current, asOf) : '',
     progressText(current.progress),
     waitsText(database),
     nextText(next),
@@ -37,15 +37,26 @@ export function statusText(report: StatusReport): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function headline({ database, temporal }: StatusReport, current: PhaseNow): string {
+function headline(report: StatusReport, current: PhaseNow): string {
+  const { database } = report;
   const risk = current.planned?.risk ? ` (risk: ${current.planned.risk})` : '';
-  return `${database.database}: phase ${current.row.phase}${risk} of plan ${current.row.plan}: ${stateOf(current, temporal)}`;
+  return `${database.database}: phase ${current.row.phase}${risk} of plan ${current.row.plan}: ${stateOf(report, current)}`;
+}
+
+/** The state of an open phase's own workflow that has ended, so that nobody waits there; null where it has not. */
+function endOf({ database, temporal }: StatusReport): string | null {
+  const { answer, workflowId } = temporal ?? {};
+  if (!answer || workflowId !== database.owner?.workflowId || answer.state === 'RUNNING') return null;
+  return database.current?.row.state === 'open' ? (answer.state ?? 'unknown to Temporal') : null;
 }
 
 /** By the database; what the workflow says is told where it says more. */
-export function stateOf(current: PhaseNow, temporal: TemporalStatus | null): string {
+function stateOf(report: StatusReport, current: PhaseNow): string {
+  const { temporal } = report;
   const { row, gate, paused } = current;
   if (row.state !== 'open') return row.state === 'done' ? 'done' : 'rolled back';
+  const end = endOf(report);
+  if (end !== null) return `STOPPED${gate ? ` at ${gate.gate}` : ''}: its workflow is ${end}`;
   const memo = temporal?.answer?.state === 'RUNNING' ? temporal.answer.memo : null;
   if (gate?.parked) return `PARKED at ${gate.gate}`;
   if (gate) return `waiting for approval at ${gate.gate}`;

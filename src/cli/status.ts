@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
-import { nextByJournal, whatItDoes } from '../report/next-commands.js';
+import { migrationOf, type NextCommand, nextByJournal, whatItDoes } from '../report/next-commands.js';
+import type { TemporalStatus } from '../report/temporal-status.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { print } from './output.js';
@@ -19,38 +20,40 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
       const database = await onDatabase(connection, readDatabaseStatus);
       // the client takes a while to load, and no other command needs it
       const { readTemporalStatus } = await import('../report/temporal-status.js');
-      const workflowId = options.workflowId ?? workflowOf(database);
-      const temporal =
+      const ask = async (workflowId: string | null) =>
         workflowId === null
           ? null
-          : await readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
-      const memo = temporal?.answer?.memo ?? null;
-      // terminated, failed or forgotten: nobody there hears a signal
-      const isClosed = temporal?.answer != null && temporal.answer.state !== 'RUNNING';
-      const own = nextByJournal(
-        database,
-        connection,
-        options.workflowId ?? null,
-        memo?.plan ?? null,
-        isClosed,
-      );
-      // the workflow knows better what it takes, as long as it is there
-      const live = temporal?.answer?.state === 'RUNNING' && memo !== null && memo.next.length > 0;
-      const report: StatusReport = {
-        connection,
-        database,
-        temporal,
-        next: live ? memo.next.map((command) => ({ does: whatItDoes(command), command })) : own,
-      };
+          : readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
+      const own = workflowOf(database);
+      const asked = options.workflowId ?? own;
+      const temporal = await ask(asked);
+      // the phase may wait for somebody while the workflow that was asked for has long ended
+      const owner = own === asked ? temporal : await ask(own);
+      const next =
+        nextByWorkflow(temporal) ??
+        nextByWorkflow(owner) ??
+        nextByJournal(database, connection, {
+          workflowId: temporal?.answer ? null : asked,
+          planFile: temporal?.answer?.memo?.plan ?? owner?.answer?.memo?.plan ?? null,
+          // terminated, failed or forgotten: nobody there hears a signal
+          isClosed: owner?.answer != null && owner.answer.state !== 'RUNNING',
+        });
+      const report: StatusReport = { connection, database, temporal, next };
       print(options.json ? report : statusText(report));
       done(exitCodes.fine);
     });
 }
 
-/** The workflow that has the open phase; between two phases the one that goes on with the plan, by the form of its id. */
+/** It knows better what it takes, as long as it is there. */
+function nextByWorkflow(temporal: TemporalStatus | null): NextCommand[] | null {
+  const { state, memo } = temporal?.answer ?? { state: null, memo: null };
+  if (state !== 'RUNNING' || memo === null || memo.next.length === 0) return null;
+  return memo.next.map((command) => ({ does: whatItDoes(command), command }));
+}
+
+/** The workflow that has the open phase; between two phases the one that goes on with the plan. */
 function workflowOf({ owner, current }: DatabaseStatus): string | null {
   if (owner === null) return null;
-  const end = `/${current?.row.phase ?? ''}`;
-  const isBetween = current?.row.state !== 'open' && owner.workflowId.endsWith(end);
-  return isBetween ? owner.workflowId.slice(0, -end.length) : owner.workflowId;
+  const migration = migrationOf(owner.workflowId, current?.row.phase ?? '');
+  return current?.row.state === 'open' ? owner.workflowId : (migration ?? owner.workflowId);
 }

@@ -23,17 +23,20 @@ export interface NextCommand {
   command: string;
 }
 
-/**
- * What to type next by the database alone, where Temporal does not answer. `planFile`: the name by which the plan was
- * started, where it is known; schema rekey knows only what the plan calls itself. `isClosed`: the workflow has ended in
- * the middle of its phase, so that it has to be started again. Pure.
- */
+export interface NextOptions {
+  /** to send signals to; that of the owner where there is none */
+  workflowId?: string | null;
+  /** the name by which the plan was started, where it is known: schema rekey knows only what the plan calls itself */
+  planFile?: string | null;
+  /** the workflow has ended in the middle of its phase, so that it has to be started again */
+  isClosed?: boolean;
+}
+
+/** What to type next by the database alone, where Temporal does not answer. Pure. */
 export function nextByJournal(
   status: DatabaseStatus,
   connection: string,
-  workflowId: string | null,
-  planFile: string | null = null,
-  isClosed = false,
+  { workflowId = null, planFile = null, isClosed = false }: NextOptions = {},
 ): NextCommand[] {
   const { current, owner } = status;
   const at = { workflowId: workflowId ?? owner?.workflowId ?? '', namespace: owner?.namespace ?? 'default' };
@@ -101,9 +104,11 @@ function startCommands({ plan, phases, current, owner }: DatabaseStatus, connect
   const start = (type: string, workflowId: string, input: object) =>
     onOneLine(startCommand({ workflowId, namespace: owner?.namespace ?? 'default' }, 'rekey', type, input));
   const named = plan ?? 'PLAN';
-  const migration = start('runMigration', `${named}-${connection}`, { plan: named, connection });
+  const before = owner && current ? migrationOf(owner.workflowId, current.row.phase) : null;
+  const id = before ?? `${named}-${connection}`;
+  const migration = start('runMigration', id, { plan: named, connection });
   if (plan === null) return [{ does: 'start a plan: put its name in the place of PLAN', command: migration }];
-  const done = phases.every((p) => p.state === 'done');
+  const done = phases.length > 0 && phases.every((p) => p.state === 'done');
   const found: NextCommand[] = done ? [] : [{ does: `go on with the plan ${plan}`, command: migration }];
   if (current && current.row.state !== 'rolled-back' && current.wayBack.open) {
     const { phase } = current.row;
@@ -113,4 +118,10 @@ function startCommands({ plan, phases, current, owner }: DatabaseStatus, connect
     });
   }
   return found;
+}
+
+/** A phase's id tells that of the migration that began it; null where it was started alone. */
+export function migrationOf(workflowId: string, phase: string): string | null {
+  const end = `/${phase}`;
+  return workflowId.endsWith(end) ? workflowId.slice(0, -end.length) : null;
 }

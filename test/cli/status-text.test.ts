@@ -45,10 +45,67 @@ test('of a workflow that ended FAILED status says where, why and what to do', ()
   expect(statusText({ ...report, temporal: ended('RUNNING') })).not.toContain('has ended');
 });
 
+/** A phase that waits at a checkpoint, by the journal. */
+const waiting = {
+  row: { phase: 'users', plan: 'shop', planHash: 'aaaabbbbcccc', state: 'open', kind: 'tables' },
+  planned: null,
+  last: null,
+  running: null,
+  progress: [],
+  paused: null,
+  gate: {
+    gate: 'after-swap',
+    opening: 3,
+    planHash: 'aaaabbbbcccc',
+    parked: false,
+    openedAt: now,
+    deadline: null,
+  },
+  decisions: [],
+  failure: null,
+  wayBack: { open: true, because: 'legacy columns are kept in step since the cutover' },
+  metrics: { longestLockMs: 0, longestLockStep: null, statements: 0, rows: 0, seconds: 0 },
+  findings: 0,
+  notes: [],
+} as unknown as NonNullable<DatabaseStatus['current']>;
+const owner = { workflowId: 'shop/users', namespace: 'default' } as NonNullable<DatabaseStatus['owner']>;
+const open: DatabaseStatus = {
+  ...nothing,
+  plan: 'shop',
+  owner,
+  phases: [{ phase: 'users', planHash: 'aaaabbbbcccc', state: 'open' }] as DatabaseStatus['phases'],
+  current: waiting,
+};
+
+test('where the workflow of an open phase has ended, status says that it stopped, not that it waits', () => {
+  const report = { connection: 'shop', database: open, next: [] };
+  const stopped = { ...ended('TERMINATED'), workflowId: 'shop/users' };
+  const text = statusText({ ...report, temporal: stopped });
+  expect(text).toContain('phase users of plan shop: STOPPED at after-swap: its workflow is TERMINATED');
+  expect(text).not.toContain('Checkpoint after-swap');
+  // another workflow that ended says nothing about this one
+  const other = statusText({ ...report, temporal: ended('FAILED') });
+  expect(other).toContain('phase users of plan shop: waiting for approval at after-swap');
+  expect(other).toContain('Checkpoint after-swap, opening 3');
+});
+
+test('a phase that stopped goes on under the id of the migration that began it', () => {
+  const next = nextByJournal(open, 'main', { isClosed: true, planFile: 'shop.yaml' });
+  expect(next.map(({ command }) => command)).toEqual([
+    expect.stringMatching(/--type runMigration --workflow-id shop .*"plan":"shop.yaml"/),
+    expect.stringMatching(/--type rollBackPhase --workflow-id shop.yaml-rollback-users .*"phase":"users"/),
+  ]);
+});
+
+test('where nothing has begun, status says how to start, and knows the plan where somebody tried it', () => {
+  const [start] = nextByJournal(nothing, 'main', { planFile: 'shop', isClosed: true });
+  expect(start?.command).toContain(`--workflow-id shop-main --fail-existing`);
+});
+
 test('the command that goes on names the namespace, where it is not the default one', () => {
-  const owner = { workflowId: 'w', namespace: 'production' } as NonNullable<DatabaseStatus['owner']>;
+  const elsewhere = { ...owner, workflowId: 'w', namespace: 'production' };
   const phases = [{ phase: 'users', state: 'new' }] as DatabaseStatus['phases'];
-  const [first] = nextByJournal({ ...nothing, plan: 'shop', owner, phases }, 'main', null);
+  const [first] = nextByJournal({ ...nothing, plan: 'shop', owner: elsewhere, phases }, 'main');
   expect(first?.command).toBe(
     `temporal workflow start --task-queue rekey --type runMigration --namespace production --workflow-id shop-main --fail-existing --input '{"plan":"shop","connection":"main"}'`,
   );
