@@ -3,13 +3,14 @@ import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src
 import { signalReader } from '../src/postgres/signals.js';
 import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
-import { fillingSetting } from '../src/substitution/sync.js';
+import { fillAloneSql } from '../src/substitution/sync.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
 import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
 import { type MapStep, Pace, Stretch } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
+import { asClientsSee } from './search-path.js';
 
 /** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
 export function planMap(ref: PhaseRef, attempt: Attempt): Promise<{ ranges: MapRange[] }> {
@@ -32,7 +33,7 @@ export function mapRange(
     attempt,
     async (work) => {
       const replica = await mayBeReplica(work);
-      const range = new Range(work, input, replica, await fillsAlone(work, input.table, replica));
+      const range = new Range(work, input, replica);
       return range.workUntil(Date.now() + input.sliceMs);
     },
     { table: input.table, range: input.range },
@@ -52,7 +53,6 @@ class Range {
     private readonly work: PhaseWork,
     private readonly range: MapRange,
     private readonly replica: boolean,
-    private readonly alone: boolean,
   ) {
     this.signals = signalReader(work.ref.phase);
     this.pace = new Pace(batchOf(work, range.table));
@@ -148,9 +148,10 @@ class Range {
   private settings(wait: boolean): string {
     return [
       'set local synchronous_commit = off',
-      ...(this.alone ? [`set local ${fillingSetting} = 'on'`] : []),
       ...(this.replica ? ['set local session_replication_role = replica'] : []),
       ...(wait ? [`set local lock_timeout = '1s'`] : []),
+      ...fillAloneSql(this.work.view, this.range.table, this.replica),
+      ...asClientsSee,
     ].join('; ');
   }
 
@@ -194,17 +195,6 @@ export async function mayBeReplica(work: PhaseWork): Promise<boolean> {
       : `select rolsuper as may from pg_catalog.pg_roles where rolname = current_user`,
   );
   return may;
-}
-
-/** Whether a batch's row reaches the table as the batch wrote it: a trigger of the application may change integers on the way. */
-async function fillsAlone(work: PhaseWork, table: string, replica: boolean): Promise<boolean> {
-  const { others } = await work.session.one<{ others: number }>(
-    `select pg_catalog.count(*)::int4 as others from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
-     where t.tgrelid = $1::regclass and not t.tgisinternal and t.tgtype & 2 = 2 and t.tgtype & 16 = 16
-       and t.tgenabled = any ($2::"char"[]) and f.pronamespace <> 'rekey'::regnamespace`,
-    [work.view.sqlTable(table), replica ? ['A', 'R'] : ['A', 'O']],
-  );
-  return others === 0;
 }
 
 function progress(

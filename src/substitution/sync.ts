@@ -33,7 +33,23 @@ $rekey$`;
  * What a batch of `map` sets in its transaction: it computes the shadows itself, and a trigger that looked on would cost it
  * a tenth of its time. A client that sets it can write a wrong shadow; it could do so by an UPDATE of the shadow, too.
  */
-export const fillingSetting = 'rekey.filling';
+const fillingSetting = 'rekey.filling';
+
+/**
+ * Says in a batch's transaction that it fills alone, where its rows reach the table as it wrote them: another BEFORE
+ * trigger that fires for it may change integers on the way. The lock comes first, the one that the batch takes anyway: no
+ * trigger is made or enabled behind it. `replica`: the batch runs under replica role.
+ */
+export function fillAloneSql(view: PhaseView, table: TableId, replica: boolean): string[] {
+  const sql = view.sqlTable(table);
+  const others = `exists (select from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
+    where t.tgrelid = ${quoteLiteral(sql)}::regclass and not t.tgisinternal and t.tgtype & 2 = 2 and t.tgtype & 16 = 16
+      and t.tgenabled in ('A', '${replica ? 'R' : 'O'}') and f.pronamespace <> 'rekey'::regnamespace)`;
+  return [
+    `lock table ${sql} in row exclusive mode`,
+    `select pg_catalog.set_config(${quoteLiteral(fillingSetting)}, case when ${others} then 'off' else 'on' end, true)`,
+  ];
+}
 
 /** Fires for all but the batches of `map`; for what other triggers write because of them it does (depth above 0). */
 export function createSyncTrigger(view: PhaseView, table: TableId): string {
