@@ -39,7 +39,7 @@ export async function watchMigration(
   }
 }
 
-/** Null where no worker answers. How far `map` is, the phase knows better: it tells its parent of changes of step only. */
+/** Null where no worker answers. How far `map` is, the phase knows better: it tells its parent of rows every 30 s at most. */
 async function lookAt(client: Client, workflowId: string): Promise<MigrationStatus | null> {
   const query = <S extends Status>(id: string) =>
     client.workflow
