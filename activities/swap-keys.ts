@@ -8,10 +8,9 @@ import { compareGround, groundOf } from './ground.js';
 import { mayBeReplica } from './map.js';
 import { journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
+import { asClientsSee, asWeSee } from './search-path.js';
 import { swapTransaction } from './swap-transaction.js';
-
-/** More holes than this under the locks would make them long. */
-const fewHoles = 1_000;
+import { sweepOnline, tooManyHoles } from './sweep-holes.js';
 
 /**
  * The cutover. Asks the journal first whether the approval still stands, compares the fingerprint under the locks, then
@@ -79,7 +78,7 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
         await compareGround(work, 'after');
         if (replica) await session.execute('set local session_replication_role = replica');
         // its estimate of holes may be a large part of the table, and a scan of it no time to spend under these locks
-        await session.execute('set local enable_seqscan = off');
+        await session.execute(['set local enable_seqscan = off', ...asClientsSee].join('; '));
         for (const { table, sweep, count } of statements.sweeps) {
           await session.execute(sweep);
           const { holes } = await session.one<{ holes: number }>(count);
@@ -90,34 +89,12 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
         if (replica) await session.execute('set local session_replication_role = origin');
         // deferred triggers of the sweep would refuse every ALTER (55006)
         await session.execute('set constraints all immediate');
+        await session.execute(asWeSee.join('; '));
       });
     }
     if (await wasCutOver(work)) await runAll(work, statements.afterSwapBack, tally);
     await journalStep(work, tally.result());
     return tally.result();
-  });
-}
-
-/** Holes of transactions that have ended; those of the last moment are swept under the locks. */
-async function sweepOnline(work: PhaseWork): Promise<void> {
-  const replica = await mayBeReplica(work);
-  for (const { table, sweep, count } of work.statements.sweeps) {
-    await work.session.transaction(async () => {
-      if (replica) await work.session.execute('set local session_replication_role = replica');
-      await work.session.execute(sweep);
-    });
-    const { holes } = await work.session.one<{ holes: number }>(count);
-    if (holes > fewHoles) throw tooManyHoles(table, holes);
-  }
-}
-
-function tooManyHoles(table: string, holes: number): RekeyError {
-  return new RekeyError('StepFailed', {
-    code: 'swap-back.holes',
-    message: `${holes} rows of ${table} have a reference whose integer can't be found`,
-    remedy:
-      'Look for rows whose reference leads to no row and never did, mend them, then resolve swapKeysBack with retry.',
-    where: table,
   });
 }
 

@@ -108,10 +108,14 @@ function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
 
 function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
   const { statements } = found;
-  const online = statements.sweeps.flatMap(({ table, sweep, count }) => [
-    { text: sweep, object: `holes of ${table}`, lock: 'row locks on rows with a hole' },
-    { text: count, object: `holes of ${table}`, lock: 'access share' },
-  ]);
+  const online = statements.sweeps.flatMap(({ table, blocks, batch, waiting, count }) =>
+    [
+      { text: blocks, lock: 'access share' },
+      { text: batch, lock: 'row locks of one batch' },
+      { text: count, lock: 'access share' },
+      { text: waiting, lock: 'row locks of one block, waits for their holders' },
+    ].map((statement) => ({ ...statement, object: `holes of ${table}` })),
+  );
   const underLocks = [
     ...statements.sweeps.map(({ table, sweep }) => ({ text: sweep, object: `holes of ${table}` })),
     { text: 'set constraints all immediate', object: 'deferred triggers of the sweep' },
@@ -121,6 +125,8 @@ function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
       'swapKeysBack, online before it',
       [
         'A hole is a legacy reference that could not be filled when its row was written. Too many of them park the step.',
+        'Of the statements on holes the first finds the next blocks with some ($1: from which on, $2: up to which, $3: how many), the second fills those of a batch ($1 is its first block, $2 the block after its last).',
+        'Rows that a client holds are left for the cutover; where the third counts too many of them, the fourth waits for them, a block at a time.',
       ],
       [...statements.beforeSwapBack.map(work), ...online],
     ),

@@ -7,6 +7,7 @@ import { attachPartition } from './mapping-partition.js';
 import type { Member } from './model.js';
 import { mappingPartition } from './names.js';
 import { shadowsOf } from './sync.js';
+import { blockOf, tid } from './tid.js';
 import type { PhaseView } from './view.js';
 
 /** Into so many parts `passSql` divides the rows of a page. */
@@ -78,7 +79,7 @@ select pg_catalog.count(*)::float8 as rows from done`;
 
 /** Blocks of the batch in which rows are still without a shadow: those that were skipped. */
 export function leftOverSql(view: PhaseView, table: TableId): string {
-  return `select distinct (pg_catalog.split_part(pg_catalog.ltrim(t.ctid::text, '('), ',', 1))::float8 as block from ${view.sqlTable(table)} t
+  return `select distinct ${blockOf('t')} as block from ${view.sqlTable(table)} t
 where t.ctid >= ${tid('$1')} and t.ctid < ${tid('$2')} and (${missing(view, table, 't')})`;
 }
 
@@ -91,10 +92,6 @@ export function missing(view: PhaseView, table: TableId, alias: string): string 
     })
     .map((text) => `(${text})`)
     .join(' or ');
-}
-
-function tid(block: string): string {
-  return `('(' || ${block}::int8 || ',0)')::tid`;
 }
 
 /** The member whose old and new key the mapping keeps: the table's own key, if it is a domain's and no surrogate. */

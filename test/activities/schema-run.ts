@@ -74,7 +74,7 @@ export class SchemaRun {
   async back(): Promise<void> {
     const { statements } = this.now;
     await this.run(statements.beforeSwapBack);
-    for (const { sweep } of statements.sweeps) await this.execute(sweep);
+    for (const { batch } of statements.sweeps) await this.execute(batch, [0, 1_000_000]);
     await this.session.transaction(async () => {
       for (const { sweep } of statements.sweeps) await this.execute(sweep);
       await this.execute('set constraints all immediate');
