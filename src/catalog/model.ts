@@ -10,6 +10,15 @@ export interface Catalog {
   database: string;
   tables: Table[];
   objects: CatalogObject[];
+  /** what else has a name that no table or index of its schema can have; not in catalogs that older versions stored */
+  relations?: Relation[];
+}
+
+/** A view, sequence, composite type or materialized view, or an index on one: all that matters is its name. */
+export interface Relation {
+  schema: string;
+  name: string;
+  kind: 'view' | 'materialized view' | 'sequence' | 'composite type' | 'index';
 }
 
 export interface Table {

@@ -1,6 +1,7 @@
 import type { AnyKind } from './kind.js';
-import type { Catalog, CatalogObject, Table } from './model.js';
+import type { Catalog, CatalogObject, Relation, Table } from './model.js';
 import { tableId } from './quote.js';
+import { relationsSql } from './relations.js';
 import { tablesSql } from './tables.js';
 
 /** Runs one query and gives its rows: all that the catalog needs of a connection. */
@@ -40,7 +41,8 @@ export async function readCatalog(query: Query, kinds: AnyKind[], schemas?: stri
       if (belongs(object.schema)) objects.push(toObject(kind.kind, object));
     }
   }
-  return { version, database, tables, objects: objects.sort(byId) };
+  const relations = (await query<Relation>(relationsSql)).filter((relation) => belongs(relation.schema));
+  return { version, database, tables, objects: objects.sort(byId), relations };
 }
 
 function toObject(kind: string, row: ObjectRow): CatalogObject {

@@ -236,15 +236,27 @@ export class KeyCheck extends PlanInCatalog {
     ];
   }
 
-  /** What has this name in the schema of the table; null where it is free. */
+  /** What has this name in the schema of the table, or among its constraints; null where it is free. */
   private relationNamed(table: TableId, name: string): string | null {
-    const { tables, uniques, primaryKeys, indexNames = [] } = this.index.facts;
+    const {
+      tables,
+      uniques,
+      primaryKeys,
+      indexNames = [],
+      constraintNames = [],
+      relations = [],
+    } = this.index.facts;
     const named = [...uniques, ...primaryKeys, ...indexNames].find(
       (one) => one.name === name && this.sameSchema(one.table, table),
     );
     if (named) return `a constraint or an index of ${named.table}`;
+    if (constraintNames.some((one) => one.name === name && one.table === table))
+      return `a constraint of ${table}`;
     const other = tables.find((one) => one.name === name && this.sameSchema(one.id, table));
-    return other ? `the table ${other.id}` : null;
+    if (other) return `the table ${other.id}`;
+    const schema = this.index.tables.get(table)?.schema;
+    const relation = relations.find((one) => one.name === name && one.schema === schema);
+    return relation ? `the ${relation.called}` : null;
   }
 
   private sameSchema(a: TableId, b: TableId): boolean {

@@ -10,6 +10,10 @@ export interface KeyFacts {
   uniques: { table: TableId; columns: string[]; name: string }[];
   /** names of all indexes, which no constraint of their schema can have */
   indexNames?: { table: TableId; name: string }[];
+  /** checks, foreign keys and NOT NULLs that have a name: no other constraint of their table can have it */
+  constraintNames?: { table: TableId; name: string }[];
+  /** views, sequences and the like: no constraint over an index can have their names; `called` as 'view old_people' */
+  relations?: { schema: string; name: string; called: string }[];
 }
 
 const integerTypes = new Set(['smallint', 'integer', 'bigint']);

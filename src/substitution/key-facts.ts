@@ -1,5 +1,7 @@
 import type { Catalog } from '../catalog/model.js';
+import { tableId } from '../catalog/quote.js';
 import type { ForeignKey } from '../kinds/foreign-key.js';
+import type { NotNull } from '../kinds/not-null.js';
 import type { PlainIndex } from '../kinds/plain-index.js';
 import type { UniqueKey } from '../kinds/unique-key.js';
 import type { KeyFacts } from '../plan/domains.js';
@@ -31,5 +33,16 @@ export function keyFactsOf(catalog: Catalog, legacyColumns: ColumnRef[] = []): K
     indexNames: catalog.objects.flatMap(({ kind, table, name }) =>
       table !== null && /^(index|unique-key|exclusion constraint)$/.test(kind) ? [{ table, name }] : [],
     ),
+    constraintNames: catalog.objects.flatMap((object) => {
+      const { kind, table, name } = object;
+      const named =
+        /^(check|foreign-key)$/.test(kind) || (kind === 'not-null' && (object as NotNull).hasName);
+      return table !== null && named ? [{ table, name }] : [];
+    }),
+    relations: (catalog.relations ?? []).map(({ schema, name, kind }) => ({
+      schema,
+      name,
+      called: `${kind} ${tableId(schema, name)}`,
+    })),
   };
 }

@@ -93,13 +93,20 @@ export const serverFunctions: string[] = [
   // a function is no longer one expression (6 to 8 us a call), so that only a domain with brought keys pays for them.
   `create or replace function rekey.keep_brought_keys(p_domain text, p_function text) returns int8
   language plpgsql volatile set search_path = pg_catalog as $function$
-  declare v_count int8; v_derived text := left(p_function, 54) || ' derived';
+  declare v_count int8; v_derived text := p_function || ' derived'; v_keeps boolean;
   begin
+    -- the server would cut a longer name, to one that may be another function's
+    if octet_length(v_derived) > 63 then
+      v_derived := p_function;
+      while octet_length(v_derived) > 46 loop v_derived := left(v_derived, -1); end loop;
+      v_derived := v_derived || '_' || left(encode(sha256(convert_to(p_function, 'UTF8')), 'hex'), 8) || ' derived';
+    end if;
+    select f.prosrc ~ 'rekey\\.brought_key' into v_keeps from pg_proc f where f.oid = to_regprocedure(format('rekey.%I(int8)', p_function));
     execute format('insert into rekey.brought_key (table_name, old_id, new_id)
       select m.table_name, m.old_id, m.new_id from rekey.uuid_migration_mapping m where m.table_name = $1 and m.new_id <> rekey.%I(m.old_id)
       on conflict (table_name, old_id) do update set new_id = excluded.new_id', p_function) using p_domain;
     select count(*) into v_count from rekey.brought_key b where b.table_name = p_domain;
-    if v_count > 0 and to_regprocedure(format('rekey.%I(int8)', v_derived)) is null then
+    if v_count > 0 and not v_keeps then
       execute format('alter function rekey.%I(int8) rename to %I', p_function, v_derived);
       execute format('create function rekey.%I(int8) returns uuid language sql stable parallel safe as %L', p_function,
         format('select coalesce((select b.new_id from rekey.brought_key b where b.table_name = %L and b.old_id = $1), rekey.%I($1))', p_domain, v_derived));

@@ -27,7 +27,7 @@ export class PhaseView implements View {
     for (const member of substitution.members)
       if (member.before !== null) this.members.set(at(member.table, member.before), member);
     for (const table of catalog.tables) this.parts.set(table.id, { schema: table.schema, name: table.name });
-    this.names = new FreeNames(takenNames(catalog));
+    this.names = new FreeNames(takenNames(catalog, phase));
     this.duplicates = this.findDuplicates();
   }
 
@@ -139,10 +139,18 @@ function isOver(object: CatalogObject, column: string): boolean {
 
 const same = (columns: string[], column: string) => columns.length === 1 && columns[0] === column;
 
-function takenNames(catalog: Catalog): Set<string> {
+/** Tables, indexes, views, sequences and composite types share the names of a schema, constraints those of a table. */
+function takenNames(catalog: Catalog, phase: TablesPhase): Set<string> {
   const taken = new Set<string>();
   const schemas = new Map(catalog.tables.map((t) => [t.id, t.schema]));
-  for (const table of catalog.tables) taken.add(`${table.schema}\u0000${table.name}`);
+  for (const { schema, name } of [...catalog.tables, ...(catalog.relations ?? [])])
+    taken.add(`${schema}\u0000${name}`);
+  // the plan has promised them
+  for (const { table, key } of phase.tables) {
+    if (key.source !== 'surrogate') continue;
+    taken.add(`${schemas.get(table) ?? 'public'}\u0000${key.unique}`);
+    taken.add(`constraint ${table}\u0000${key.unique}`);
+  }
   for (const object of catalog.objects) {
     if (object.table === null) continue;
     const schema = schemas.get(object.table) ?? 'public';

@@ -65,3 +65,67 @@ describe('A key that the application brought', () => {
   const keys = () =>
     database.query(`select name, id, rekey.old_key('people', id) as old from people order by name`);
 });
+
+/** Names whose key functions agree in their first 54 characters, or whose first 54 characters are more than 63 bytes. */
+const longNames = [
+  'a_table_with_a_name_that_is_as_long_as_a_name_can_be_at_most_01',
+  'a_table_with_a_name_that_is_as_long_as_a_name_can_be_at_most_02',
+  'покупатели_и_их_заказы_в_году',
+  'покупатели_и_их_возвраты_всех',
+];
+
+const longPlan = `
+version: 1
+plan: long
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: all, tables: [${longNames.join(', ')}] }
+`;
+
+describe('Keys that the application brought to tables with long names', () => {
+  let database: TestDatabase;
+  let run: LocalRun;
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+    process.env[connectionVariable('long')] = database.ownerUrl;
+    for (const name of longNames)
+      await database.query(
+        `create table "${name}" (id integer primary key, name text); insert into "${name}" values (1, 'ann')`,
+      );
+    run = new LocalRun('long', longPlan);
+    await run.forward('foundation');
+  }, 60_000);
+
+  afterAll(async () => {
+    run.end();
+    delete process.env[connectionVariable('long')];
+    await database.drop();
+  });
+
+  it('are the same in a second run, and in a third: no table takes the function of another', async () => {
+    const all = () =>
+      Promise.all(longNames.map((name) => database.query(`select name, id from "${name}" order by name`)));
+    const bring = (no: number) =>
+      Promise.all(
+        longNames.map((name, i) =>
+          database.query(
+            `insert into "${name}" (id, name) values ('0192f0c1-7a3b-4c5d-8e6f-0000000000${no}${i}', 'dan ${no}')`,
+            [],
+            database.rwUrl,
+          ),
+        ),
+      );
+    await run.forward('all');
+    await bring(1);
+    const first = await all();
+    await run.back('all');
+    await run.forward('all');
+    expect(await all()).toEqual(first);
+    await bring(2);
+    const second = await all();
+    await run.back('all');
+    await run.forward('all');
+    expect(await all()).toEqual(second);
+  }, 180_000);
+});

@@ -20,6 +20,14 @@ const testapp = factsOf({
 });
 refer(testapp, 'phases', ['cycle_id', 'n'], 'cycle_reports', ['cycle_id', 'n']);
 testapp.indexNames = [{ table: 'phases', name: 'phases_by_cycle' }];
+testapp.constraintNames = [
+  { table: 'cycle_reports', name: 'note_is_short' },
+  { table: 'phases', name: 'phase_is_named' },
+];
+testapp.relations = [
+  { schema: 'public', name: 'report_numbers', called: 'sequence report_numbers' },
+  { schema: 'elsewhere', name: 'far_away', called: 'view elsewhere.far_away' },
+];
 
 function planOf(tables: string, rest = ''): string {
   return `version: 1
@@ -123,6 +131,20 @@ const cases: [string, string, string, RegExp, string][] = [
     't.yaml:9:55 phases[two].tables[0].key.unique',
   ],
   [
+    'a surrogate whose constraint has the name of a sequence',
+    whole.replace('surrogate: id', 'surrogate: id, unique: report_numbers'),
+    'plan.name-taken',
+    /report_numbers is taken, by the sequence report_numbers/,
+    't.yaml:9:55 phases[two].tables[0].key.unique',
+  ],
+  [
+    'a surrogate whose constraint has the name of a check of its table',
+    whole.replace('surrogate: id', 'surrogate: id, unique: note_is_short'),
+    'plan.name-taken',
+    /note_is_short is taken, by a constraint of cycle_reports/,
+    't.yaml:9:55 phases[two].tables[0].key.unique',
+  ],
+  [
     'children whose column is there already',
     whole.replace('children: cycle_report_id', 'children: phase_id'),
     'plan.name-taken',
@@ -172,6 +194,11 @@ test.each(cases)('%s is refused with its place in the file', (_, text, code, say
   expect(error?.code).toBe(code);
   expect(error?.message).toMatch(says);
   expect(error?.where).toBe(where);
+});
+
+test("a surrogate's constraint may have the name of another schema's view, or of another table's check", () => {
+  for (const free of ['far_away', 'phase_is_named'])
+    expect(errors(whole.replace('surrogate: id', `surrogate: id, unique: ${free}`))).toEqual([]);
 });
 
 test('an adopted reference must be unique and not null', () => {
