@@ -17,7 +17,7 @@ import {
 
 /**
  * Records the histories that test/workflows/replay.test.ts replays:
- * `node -r ./test/setup/register.js test/workflows/record-histories.ts`. A history stays as it is once a release has
+ * `node -r ./test/setup/register.js test/workflows/record-histories.ts [names]`. A history stays as it is once a release has
  * written such a one: a change of the workflows goes behind `patched`, and new histories are recorded under new names.
  */
 const folder = join(__dirname, '../histories');
@@ -153,6 +153,36 @@ const scenarios: Record<string, Scenario> = {
       return [handle.workflowId];
     },
   },
+  'failed-migration': {
+    world: world(),
+    play: async (on) => {
+      on.world.phases = [{ phase: 'users', kind: 'tables', state: 'new' }];
+      on.world.fails('openPhase', failure('BadInput', 'phase.order'));
+      const parent = await on.migration();
+      await parent.result().catch(() => undefined);
+      return [parent.workflowId, `${parent.workflowId}/users`];
+    },
+  },
+  'migration-with-rows': {
+    world: world(),
+    play: async (on) => {
+      on.world.phases = [{ phase: 'users', kind: 'tables', state: 'new' }];
+      on.world.ranges = [1, 2, 3].map((range) => ({ table: 'users', range, slices: 4 }));
+      const parent = await on.migration();
+      const users = on.client.workflow.getHandle(`${parent.workflowId}/users`);
+      await until(
+        () =>
+          users.describe().then(
+            () => true,
+            () => false,
+          ),
+        (there) => there,
+      );
+      await gate(users, 'before-swap');
+      await untilState(parent, 'waiting-for-approval');
+      return [parent.workflowId, users.workflowId];
+    },
+  },
   migration: {
     world: world(),
     play: async (on) => {
@@ -196,13 +226,17 @@ async function record(): Promise<void> {
   const harness = await Harness.start({ address, namespace, cliPath, taskQueue: 'recorded', uiUrl: null });
   await mkdir(folder, { recursive: true });
   try {
+    const wanted = process.argv.slice(2);
     for (const [name, scenario] of Object.entries(scenarios)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
       await harness.with(scenario.world, async (on) => {
         const ids = await scenario.play(on);
         for (const [at, id] of ids.entries()) {
           const { stdout } = await harness.run('workflow', 'show', '--workflow-id', id, '--output', 'json');
           const file = `${name}${at === 0 ? '' : '-child'}.json.gz`;
-          await writeFile(join(folder, file), gzipSync(stdout, { level: 9 }));
+          // stack traces say where this clone lies
+          const anywhere = stdout.replaceAll(`${join(__dirname, '../..')}/`, '');
+          await writeFile(join(folder, file), gzipSync(anywhere, { level: 9 }));
         }
       });
     }
