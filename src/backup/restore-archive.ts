@@ -58,11 +58,14 @@ export async function restoreArchive(restore: ArchiveRestore): Promise<string[]>
   return leftOut;
 }
 
-/** pg_restore from 17 on sets transaction_timeout, which servers before 17 don't know: the one error that does no harm. */
-function onlyUnknownSetting(output: string): boolean {
+/**
+ * pg_restore from 17 on sets transaction_timeout, which servers before 17 don't know: the one error that does no harm. Its
+ * jobs write to one stream, each message in three pieces (program, severity, text), so that only a piece is sure to be whole.
+ */
+export function onlyUnknownSetting(output: string): boolean {
   const count = (pattern: RegExp) => output.match(pattern)?.length ?? 0;
-  const errors = count(/^pg_restore: error: /gm);
-  const harmless = count(/^Command was: SET transaction_timeout = 0;$/gm);
+  const errors = count(/\berror: /g);
+  const harmless = count(/could not execute query: [^\n]*\nCommand was: SET transaction_timeout = 0;\n/g);
   return errors > 0 && errors === harmless && !output.startsWith('[');
 }
 
