@@ -22,9 +22,9 @@ export function syncFunctionSql(
   return functionSql(name, body);
 }
 
-function functionSql(name: string, body: string): string {
+function functionSql(name: string, body: string, schemas: string[] = []): string {
   return `create or replace function rekey.${quoteIdent(name)}() returns trigger language plpgsql security definer
-set search_path = pg_catalog, pg_temp as $rekey$
+set search_path = ${['pg_catalog', ...schemas.map(quoteIdent), 'pg_temp'].join(', ')} as $rekey$
 ${body}
 $rekey$`;
 }
@@ -157,9 +157,17 @@ function follow(view: PhaseView, table: TableId, body: string): Follow {
   const fn = followFunction(phase, table);
   return {
     name,
-    function: functionSql(fn, `begin\n${body}\n  return null;\nend`),
+    function: functionSql(fn, `begin\n${body}\n  return null;\nend`, schemasOf(view)),
     trigger: `create trigger ${quoteIdent(name)} after insert or update on ${view.sqlTable(table)} for each row execute function rekey.${quoteIdent(fn)}()`,
   };
+}
+
+/**
+ * What a follow trigger writes fires the application's triggers on the children, and these may name tables without a
+ * schema. Fixed all the same: a client must not choose what is found with the owner's rights.
+ */
+function schemasOf(view: PhaseView): string[] {
+  return [...new Set([...view.substitution.tables.map((table) => view.schemaOf(table)), 'public'])].sort();
 }
 
 export function keyLocation(

@@ -5,6 +5,9 @@ import { LocalRun } from './local-run.js';
 const plan = `
 version: 1
 plan: late
+accept:
+  - { hazard: trigger-fires, on: trigger note_it on child, because: a note more does no harm }
+  - { hazard: trigger-fires, on: trigger note_it on sc, because: a note more does no harm }
 phases:
   - { phase: foundation, kind: foundation }
   - phase: pairs
@@ -29,6 +32,10 @@ create table s (s_id serial primary key, p_id integer not null unique references
 create table sc (sc_id text primary key, s_id integer references s deferrable initially deferred);
 create table people (id serial primary key, name text);
 create table logs (log_id text primary key, person_id integer);
+create table notes (note text);
+create function note_it() returns trigger language plpgsql as $$ begin insert into notes values (tg_table_name || ' ' || tg_op); return null; end $$;
+create trigger note_it after insert or update on child for each row execute function note_it();
+create trigger note_it after insert or update on sc for each row execute function note_it();
 insert into a (name) values ('a1'), ('a2');
 insert into b (name) values ('b1'), ('b2');
 insert into ab values (1, 1);
@@ -68,6 +75,21 @@ describe('A reference that comes before its parent', () => {
     expect(
       await database.query('select c.child_id from child c join ab on ab.id = c.ab_id order by 1'),
     ).toEqual([{ child_id: 'c1' }, { child_id: 'c2' }]);
+  }, 60_000);
+
+  it("is brought along by its parent with the application's triggers, which find their tables, whichever key the parent has", async () => {
+    const noted = async () =>
+      (await database.query(`select count(*)::int as n from notes where note = 'child UPDATE'`))[0]
+        ?.n as number;
+    const before = await noted();
+    await asApp(`begin; insert into child (child_id, a_id, b_id) select 'c4', a.a_id, b.b_id from a, b where a.name = 'a2' and b.name = 'b1';
+      insert into ab (a_id, b_id) select a.a_id, b.b_id from a, b where a.name = 'a2' and b.name = 'b1'; commit`);
+    expect(
+      await database.query(
+        `select c.child_id from child c join ab on ab.id = c.ab_id where c.child_id = 'c4'`,
+      ),
+    ).toEqual([{ child_id: 'c4' }]);
+    expect(await noted()).toBe(before + 1);
   }, 60_000);
 
   it('is refused where pair and surrogate refer to different rows', async () => {
@@ -120,6 +142,7 @@ describe('A reference that comes before its parent', () => {
     ).toEqual([
       { child_id: 'c1', name: 'a1' },
       { child_id: 'c2', name: 'a2' },
+      { child_id: 'c4', name: 'a2' },
     ]);
   }, 60_000);
 });
