@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { cutName } from '../../src/catalog/cut-name.js';
 import { quoteIdent, quoteLiteral } from '../../src/catalog/quote.js';
 
 /** Small schemas of all that is carried over, made at random: tables, references among them, what stands on both, a few rows. */
@@ -302,6 +303,14 @@ function extras(g: Gen, tables: RandomTable[], table: RandomTable): string[] {
         `grant select (${m}), update (${m}) on ${t} to app_ro`,
         `alter table ${t} alter column ${m} set statistics 250`,
         `create statistics ${quoteIdent(`stat${i}_${table.name.slice(0, 20)}`)} on ${m}, n from ${t}`,
+        // names that Rekey would give
+        pick(
+          g,
+          ...[`${table.name}_pkey_uuid`, `legacy_${table.name}_pkey`, `${table.name}_ref_key_uuid`].map(
+            (name) => `create sequence if not exists ${quoteIdent(cutName(name))}`,
+          ),
+          `create or replace view ${quoteIdent(cutName(`${table.name}_${childrenAs(table)}_idx`))} as select 1 as one`,
+        ),
       ),
     );
   }

@@ -87,6 +87,10 @@ class Side {
     await this.owner.query(`do $$ declare t text; begin
       for t in select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace loop
         execute 'drop table ' || t || ' cascade';
+      end loop;
+      for t in select case relkind when 'v' then 'view ' when 'S' then 'sequence ' else 'type ' end || oid::regclass from pg_class
+        where relkind in ('v', 'S', 'c') and relnamespace = 'public'::regnamespace loop
+        execute 'drop ' || t;
       end loop; end $$; drop schema if exists rekey cascade`);
     for (const text of script) await this.owner.query(text);
   }

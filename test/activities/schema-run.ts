@@ -10,9 +10,10 @@ import { rekeySchemaStatements } from '../../src/postgres/rekey-schema.js';
 import type { Session } from '../../src/postgres/session.js';
 import { dropLegacyWork } from '../../src/substitution/cleanup.js';
 import { substitutionOf } from '../../src/substitution/domains.js';
-import { batchSql } from '../../src/substitution/map.js';
+import { batchSql, parts, passSql } from '../../src/substitution/map.js';
 import { serverFunctions } from '../../src/substitution/server-functions.js';
 import { type PhaseStatements, statementsOf } from '../../src/substitution/statements.js';
+import { fillAloneSql } from '../../src/substitution/sync.js';
 import { PhaseView } from '../../src/substitution/view.js';
 
 /** The statements of a plan on one connection: what the activities run, without their sessions, locks and journal. */
@@ -53,8 +54,13 @@ export class SchemaRun {
 
   async map(): Promise<void> {
     const { view, statements } = this.now;
-    for (const table of view.substitution.tables)
-      await this.execute(batchSql(view, table, true), [0, 1_000_000]);
+    for (const table of view.substitution.tables) {
+      await this.session.transaction(async () => {
+        for (const text of fillAloneSql(view, table, false)) await this.execute(text);
+        await this.execute(passSql(view, table), [0, 1_000_000, parts / 2]);
+        await this.execute(batchSql(view, table, true), [0, 1_000_000]);
+      });
+    }
     await this.run(statements.finishMap);
   }
 
