@@ -30,6 +30,10 @@ test('there are histories of phases that ended, wait and are parked', () => {
   );
 });
 
+test.each(recorded)('%s does not say on which machine it was recorded', (name) => {
+  expect(JSON.stringify(historyOf(name)).match(/[ (]\/[\w./@-]+\.[jt]s:\d+/g) ?? []).toEqual([]);
+});
+
 test.each(recorded)('%s goes on under the workflows as they are now', async (name) => {
   const history = historyOf(name);
   const { workflowId } = history.events[0]?.workflowExecutionStartedEventAttributes ?? {};
