@@ -6,6 +6,7 @@ import { runStatement } from '../src/postgres/journal.js';
 import { withLocks } from '../src/postgres/lock-budget.js';
 import type { StepResult } from './contract.js';
 import type { StepWork } from './phase-work.js';
+import { asClientsSee } from './search-path.js';
 
 /** What the statements under a lock may take each, ms: they change catalogs only. */
 const underLocks = 5_000;
@@ -57,7 +58,12 @@ async function runOne(work: StepWork, one: Work, tally: Tally): Promise<void> {
     // these wait behind nobody's queue; how long is the throttle's and the operator's business
     await session.execute('set lock_timeout = 0');
     if (one.done?.see === 'index' && one.done.present) await dropBroken(work, one.done, tally);
-    const { count } = await runStatement(session, scope, statement, await work.watch());
+    const { count } = one.firesTriggers
+      ? await session.transaction(async () => {
+          await session.execute(asClientsSee.join('; '));
+          return runStatement(session, scope, statement);
+        })
+      : await runStatement(session, scope, statement, await work.watch());
     tally.ran(count);
     return;
   }

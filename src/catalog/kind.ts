@@ -36,6 +36,8 @@ export interface Work {
   done: Observation | null;
   /** what makes the work needless although `done` can't be seen: a step that comes after it is past it */
   unless?: Observation;
+  /** it writes rows of the application's tables: triggers on them must find what they find in a client's session */
+  firesTriggers?: true;
 }
 
 export type LockMode = 'share update exclusive' | 'share row exclusive' | 'access exclusive';

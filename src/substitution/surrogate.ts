@@ -173,6 +173,7 @@ export function fillSurrogates(view: PhaseView): Work[] {
         object: `mapping of ${member.table}.${member.after}`,
         locks: 'none',
         done: null,
+        firesTriggers: true,
         // a second try may be past the pair's own end
         unless: {
           see: 'trigger',

@@ -131,6 +131,11 @@ describe('A reference that comes before its parent', () => {
   }, 60_000);
 
   it('is not lost in cleanup, which stops before its first drop where a legacy column is still used', async () => {
+    // nothing brings this one along, so that cleanup has to
+    await database.query(`alter table ab disable trigger "!rekey_pairs"`);
+    await asApp(`begin; insert into child (child_id, a_id, b_id) select 'c5', a.a_id, b.b_id from a, b where a.name = 'a1' and b.name = 'b2';
+      insert into ab (a_id, b_id) select a.a_id, b.b_id from a, b where a.name = 'a1' and b.name = 'b2'; commit`);
+    await database.query(`alter table ab enable always trigger "!rekey_pairs"`);
     await database.query('create view old_people as select legacy_id from people');
     await expect(run.forward('cleanup')).rejects.toMatchObject({ code: 'legacy-column-in-use' });
     await database.query('drop view old_people');
@@ -143,6 +148,7 @@ describe('A reference that comes before its parent', () => {
       { child_id: 'c1', name: 'a1' },
       { child_id: 'c2', name: 'a2' },
       { child_id: 'c4', name: 'a2' },
+      { child_id: 'c5', name: 'a1' },
     ]);
   }, 60_000);
 });
