@@ -32,7 +32,13 @@ export async function lookBeforeChange(
 ): Promise<Omit<PreflightResult, 'fingerprint'>> {
   const beat = (doing: string) => () => work.heartbeat({ doing });
   const judged = tables ? await lookAtTables(work, tables) : await lookWithoutTables(work);
-  const readiness = await checkReadiness(work.session, work.phase, undefined, beat('readiness checks'));
+  const readiness = await checkReadiness(
+    work.session,
+    work.phase,
+    undefined,
+    beat('readiness checks'),
+    (finding) => keepFinding(work, finding),
+  );
   const unhandled = [
     ...judged.unhandled,
     ...unknownToWorker(work.phase, await loadHooks(process.env.REKEY_HOOKS), process.env),
@@ -119,6 +125,15 @@ async function freeDiskOfServer(work: StepWork): Promise<number | null> {
 
 const shown = 20;
 
+const all =
+  'Handle each, or accept it in the plan where its rank is accept (then roll back and start again), then resolve preflight with retry.';
+
+/** A hazard's remedy as a sentence of its own, with what goes on from there. */
+function remedyOfTheHazard(remedy: string): string {
+  const then = /resolve with retry$/.test(remedy) ? '' : ', then resolve preflight with retry';
+  return `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}${then}.`;
+}
+
 /** One error for all that stands in the way. */
 export function hazardsStop(hazards: Hazard[]): RekeyError {
   const [first] = hazards;
@@ -128,7 +143,6 @@ export function hazardsStop(hazards: Hazard[]): RekeyError {
   return new RekeyError('Hazard', {
     code: one ? (first as Hazard).hazard : 'hazards',
     message: `${hazards.length} ${one ? 'hazard stands' : 'hazards stand'} in the way. ${lines.join(' ')}${more}`,
-    remedy:
-      'Handle each, or accept it in the plan where its rank is accept (then roll back and start again), then resolve preflight with retry.',
+    remedy: one && first?.rank === 'stop' ? remedyOfTheHazard(first.remedy) : all,
   });
 }

@@ -63,6 +63,7 @@ async function lookAtApplication(
     key: `${work.ref.run.runId} ${when}`,
     heartbeat: () => work.heartbeat({ doing: "the plan's checks" }),
     signal: work.signal,
+    onFinding: (finding) => keepFinding(work, finding),
     onHook: async (hook) => {
       await writeJournal(work.session, work.scope, {
         kind: 'hook',
@@ -74,8 +75,6 @@ async function lookAtApplication(
   });
   result.checks += checked.checks;
   result.failures.push(...checked.failures);
-  for (const [i, { check, on, count }] of checked.failures.entries())
-    await keepFinding(work, { check: `check ${check}`, on, count, example: { said: checked.said[i] ?? '' } });
 }
 
 /** After a rollback pg_dump gives the bytes that it gave before the phase. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { Client as Postgres } from 'pg';
@@ -67,8 +68,14 @@ async function main(): Promise<void> {
     // what breaks off because the servers are being ended is no news
     if (ending) return ending;
     say(`the demonstration ended early: ${error instanceof Error ? error.message : error}`);
-    if (stage) say(`the worker's log: ${stage.workerLog}`);
-    if (stage && values.keep) await leaveOpen(stage);
+    if (stage && values.keep) {
+      say(`the worker's log: ${stage.workerLog}`);
+      await leaveOpen(stage);
+    } else if (stage) {
+      // the log goes with all else
+      const lines = readFileSync(stage.workerLog, 'utf8').trim().split('\n').slice(-15);
+      say(`the end of the worker's log (--keep leaves it where it is):\n${lines.join('\n')}`);
+    }
     await end(1);
   }
 }

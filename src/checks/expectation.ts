@@ -1,5 +1,16 @@
 type Expectation = 'no rows' | number | string;
 
+/** The first row of what a plan's query answered, as text: for findings alone. Pure. */
+export function exampleOf(rows: Record<string, unknown>[]): Record<string, string | null> {
+  const [row = {}] = rows;
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      value == null ? null : String(value).slice(0, 200),
+    ]),
+  );
+}
+
 /** Judges what a plan's query answered: no row at all, or the first value of the first row. Pure. */
 export function meets(
   expect: Expectation,

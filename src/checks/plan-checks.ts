@@ -1,6 +1,7 @@
 import type { Phase, PlanCheck } from '../plan/model.js';
 import type { Database } from './database.js';
-import { meets } from './expectation.js';
+import { exampleOf, meets } from './expectation.js';
+import type { OnFinding } from './findings.js';
 import { type HookResult, runHook } from './hook.js';
 import type { Hooks } from './hooks-file.js';
 import { type AskedCheck, runHttpCheck } from './http.js';
@@ -17,13 +18,13 @@ export interface PlanCheckOptions {
   environment?: NodeJS.ProcessEnv;
   /** for the journal alone */
   onHook?: (result: HookResult) => Promise<void> | void;
+  /** what it said of a check that did not pass, and the first row that its SQL gave */
+  onFinding?: OnFinding;
 }
 
 export interface PlanChecked {
   checks: number;
   failures: Failure[];
-  /** in our own words, one for each failure */
-  said: string[];
 }
 
 /**
@@ -36,17 +37,18 @@ export async function runPlanChecks(
   phase: Phase,
   options: PlanCheckOptions,
 ): Promise<PlanChecked> {
-  const result: PlanChecked = { checks: 0, failures: [], said: [] };
+  const result: PlanChecked = { checks: 0, failures: [] };
   for (const check of phase.checks) {
     options.heartbeat?.();
     options.signal?.throwIfAborted();
-    const { passed, said } = await run(database, phase, check, options);
+    const { passed, said, example } = await run(database, phase, check, options);
     result.checks += 1;
     if (passed) continue;
-    result.said.push(`${check.check}: ${said}`);
+    const on = `phase ${phase.phase}`;
+    await options.onFinding?.({ check: `check ${check.check}`, on, count: 1, example: { said, ...example } });
     result.failures.push({
       check: check.check,
-      on: `phase ${phase.phase}`,
+      on,
       count: 1,
       reason: check.critical ? 'critical-check' : 'check',
     });
@@ -59,7 +61,7 @@ async function run(
   phase: Phase,
   check: PlanCheck,
   options: PlanCheckOptions,
-): Promise<Pick<AskedCheck, 'passed' | 'said'>> {
+): Promise<Pick<AskedCheck, 'passed' | 'said'> & { example?: Record<string, string | null> }> {
   const { what, timeout } = check;
   if ('http' in what) return runHttpCheck(what.http, timeout, options.signal, options.environment);
   if ('hook' in what) {
@@ -84,7 +86,7 @@ async function run(
     const rows = await readOnly(database, `check "${check.check}" of phase ${phase.phase}`, timeout, () =>
       answerOf(database, what.sql),
     );
-    return meets(what.expect, rows);
+    return { ...meets(what.expect, rows), example: exampleOf(rows) };
   } catch (error) {
     if (!ranOutOfTime(error)) throw error;
     return { passed: false, said: `took longer than ${timeout} ms` };

@@ -1,7 +1,8 @@
 import type { Hazard } from '../errors.js';
 import type { Phase } from '../plan/model.js';
 import type { Database } from './database.js';
-import { meets } from './expectation.js';
+import { exampleOf, meets } from './expectation.js';
+import type { OnFinding } from './findings.js';
 import { answerOf, ranOutOfTime, readOnly } from './read-only.js';
 
 export interface Readiness {
@@ -17,17 +18,16 @@ export async function checkReadiness(
   phase: Phase,
   timeout = 60_000,
   heartbeat: () => void = () => undefined,
+  onFinding: OnFinding = () => undefined,
 ): Promise<Readiness> {
   const result: Readiness = { hazards: [], warnings: [] };
   for (const { check, sql, expect, otherwise } of phase.readiness) {
     heartbeat();
     let answer: { passed: boolean; said: string };
+    let rows: Record<string, unknown>[] = [];
     try {
-      const rows = await readOnly(
-        database,
-        `readiness check "${check}" of phase ${phase.phase}`,
-        timeout,
-        () => answerOf(database, sql),
+      rows = await readOnly(database, `readiness check "${check}" of phase ${phase.phase}`, timeout, () =>
+        answerOf(database, sql),
       );
       answer = meets(expect, rows);
     } catch (error) {
@@ -35,15 +35,19 @@ export async function checkReadiness(
       answer = { passed: false, said: `took longer than ${timeout} ms` };
     }
     if (answer.passed) continue;
-    if (otherwise === 'warn') result.warnings.push(`${check}: ${answer.said}`);
-    else
-      result.hazards.push({
-        hazard: 'readiness',
-        rank: 'stop',
-        on: check,
-        message: `readiness check "${check}": ${answer.said}`,
-        remedy: 'bring the database into the state that the plan asks for, then resolve with retry',
-      });
+    if (otherwise === 'warn') {
+      result.warnings.push(`${check}: ${answer.said}`);
+      continue;
+    }
+    const example = { said: answer.said, ...exampleOf(rows) };
+    await onFinding({ check: `readiness ${check}`, on: `phase ${phase.phase}`, count: 1, example });
+    result.hazards.push({
+      hazard: 'readiness',
+      rank: 'stop',
+      on: check,
+      message: `readiness check "${check}": ${answer.said}`,
+      remedy: 'bring the database into the state that the plan asks for, then resolve with retry',
+    });
   }
   return result;
 }

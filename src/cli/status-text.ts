@@ -1,6 +1,6 @@
 import type { TableProgress } from '../decisions/status.js';
 import type { DatabaseStatus, PhaseNow } from '../report/database-status.js';
-import { countedApprovals, type NextCommand } from '../report/next-commands.js';
+import { countedApprovals, isApproved, type NextCommand } from '../report/next-commands.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
 import { clock, columns, duration, heading, number, plural, wrap } from './layout.js';
 import { preflightNotesText, workflowNotesText } from './notes-text.js';
@@ -58,9 +58,12 @@ function stateOf(report: StatusReport, current: PhaseNow): string {
   const end = endOf(report);
   if (end !== null) return `STOPPED${gate ? ` at ${gate.gate}` : ''}: its workflow is ${end}`;
   const memo = temporal?.answer?.state === 'RUNNING' ? temporal.answer.memo : null;
+  const live = memo?.phase === row.phase ? memo : null;
   if (gate?.parked) return `PARKED at ${gate.gate}`;
-  if (gate) return `waiting for approval at ${gate.gate}`;
-  if (memo?.phase === row.phase && memo.state !== 'running') return memo.state.replaceAll('-', ' ');
+  // approved, it stays open in the journal until what it allows has committed
+  if (gate && !isApproved(current)) return `waiting for approval at ${gate.gate}`;
+  if (live && live.state !== 'running') return live.state.replaceAll('-', ' ');
+  if (gate) return `${paused ? 'paused, ' : ''}approved at ${gate.gate}`;
   return paused ? 'paused' : 'open';
 }
 

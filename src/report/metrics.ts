@@ -23,6 +23,10 @@ export interface StepMetrics {
   failures: number;
 }
 
+/** A phase that was rolled back and begun again is told of from then on. */
+const sinceItBegan =
+  'j.at >= coalesce((select p.started_at from rekey.phase p where p.phase = j.phase), j.at)';
+
 /** Figures of one phase, or of all (null): for status, the demo and the result of a phase. Reads rekey.journal and rekey.cursor. */
 export async function metricsOf(session: Session, phase: string | null): Promise<PhaseMetrics> {
   const steps = await session.query<StepMetrics & { first: Date; tries: number }>(
@@ -32,13 +36,14 @@ export async function metricsOf(session: Session, phase: string | null): Promise
        coalesce(max(duration_ms + coalesce(lock_wait_ms, 0)) filter (where kind = 'locks'), 0) as "longestLockMs",
        count(*) filter (where kind = 'failure')::float8 as failures, min(at) as first,
        coalesce(max((detail->>'tries')::float8) filter (where kind = 'locks'), 0) as tries
-     from rekey.journal where step is not null and ($1::text is null or phase = $1)
+     from rekey.journal j where step is not null and ($1::text is null or phase = $1) and ${sinceItBegan}
      group by step order by min(id)`,
     [phase],
   );
   const { rows, seconds } = await session.one<{ rows: number; seconds: number }>(
     `select (select coalesce(sum(rows_done), 0)::float8 from rekey.cursor where $1::text is null or phase = $1) as rows,
-       (select coalesce(extract(epoch from max(at) - min(at)), 0)::float8 from rekey.journal where $1::text is null or phase = $1) as seconds`,
+       (select coalesce(extract(epoch from max(at) - min(at)), 0)::float8 from rekey.journal j
+         where ($1::text is null or phase = $1) and ${sinceItBegan}) as seconds`,
     [phase],
   );
   const longest = steps.toSorted((a, b) => b.longestLockMs - a.longestLockMs)[0];

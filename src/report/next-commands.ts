@@ -57,7 +57,7 @@ export function nextByJournal(
     };
     return told(resolveCommands(at, parking));
   }
-  if (gate) {
+  if (gate && !isApproved(current)) {
     const checkpoint = current.planned?.checkpoints.find((c) => c.checkpoint === gate.gate);
     const commands = approveCommands(at, gateOf(current, checkpoint));
     return told(commands);
@@ -97,6 +97,14 @@ export function countedApprovals({
   return decisions
     .filter((d) => d.decision === 'approve' && d.verdict === 'counted')
     .map((d) => ({ by: d.by ?? '', at: new Date(d.at).getTime(), reason: d.reason }));
+}
+
+/** A checkpoint that has all the approvals that it needs. */
+export function isApproved(current: PhaseNow): boolean {
+  const { gate, planned } = current;
+  if (!gate || gate.parked) return false;
+  const checkpoint = planned?.checkpoints.find((c) => c.checkpoint === gate.gate);
+  return countedApprovals(current).length >= (checkpoint?.approvals ?? 1);
 }
 
 /** Nothing is open: start the plan, or go on with it. Finished phases are skipped by the workflow itself. */

@@ -49,7 +49,7 @@ test('a probe over its limit is found with its figures, a check that did not pas
       expect.objectContaining({
         step: 'validate',
         check: 'check somebody is there',
-        example: { said: 'somebody is there: expected 3, found 1' },
+        example: { said: 'expected 3, found 1', count: '1' },
       }),
     ]),
   );

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Database } from '../../src/checks/database.js';
+import type { Finding, OnFinding } from '../../src/checks/findings.js';
 import { readHooks } from '../../src/checks/hooks-file.js';
 import { runPlanChecks } from '../../src/checks/plan-checks.js';
 import { compareProbe, measureProbe, storedProbes, storeProbe } from '../../src/checks/probes.js';
@@ -16,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-const ready = (check: Partial<ReadinessCheck>, timeout?: number) =>
+const ready = (check: Partial<ReadinessCheck>, timeout?: number, onFinding?: OnFinding) =>
   checkReadiness(
     scene.session,
     {
@@ -24,6 +25,8 @@ const ready = (check: Partial<ReadinessCheck>, timeout?: number) =>
       readiness: [{ check: 'doubles', sql: 'select 1', expect: 'no rows', otherwise: 'stop', ...check }],
     },
     timeout,
+    undefined,
+    onFinding,
   );
 
 describe('readiness checks', () => {
@@ -43,6 +46,15 @@ describe('readiness checks', () => {
     expect(JSON.stringify(hazards)).not.toContain('secret marker');
     const counted = await ready({ sql: 'select count(*) from people', expect: 0 });
     expect(counted.hazards[0]?.message).toContain('expected 0, found 200');
+  });
+
+  test('what stops the phase is found with the first row that its SQL gave', async () => {
+    const found: Finding[] = [];
+    const keep: OnFinding = (finding) => void found.push(finding);
+    await ready({ sql: 'select id, name from people where id > 198 order by id' }, undefined, keep);
+    await ready({ sql: 'select 1', otherwise: 'warn' }, undefined, keep);
+    const example = { said: 'expected no rows, found some', id: '199', name: 'p199' };
+    expect(found).toEqual([{ check: 'readiness doubles', on: 'phase main', count: 1, example }]);
   });
 
   test('one that only warns is a warning', async () => {

@@ -155,6 +155,11 @@ describe('with Temporal gone', () => {
     expect(text).toContain('then it rolls back');
     const command = `temporal workflow signal --workflow-id shop-1/users --name approve --input '{"checkpoint":"before-swap","opening":${opening},"plan":"${hash}","by":"ben","checklist":["window announced"]}'`;
     expect(text.split('\n')).toContain(command);
+    await writeDecision(session, 'c', { ...decision, by: 'ben', verdict: 'counted' });
+    const approved = await status();
+    expect(approved).toContain('approved at before-swap');
+    expect(approved).not.toContain('--name approve');
+    expect(approved).toContain('--name pause');
     await closeGate(session, opening, 'approved');
   });
 

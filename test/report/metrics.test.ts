@@ -68,3 +68,14 @@ test('the journal of a phase is added up by step, and other phases do not count'
   ]);
   expect((await metricsOf(session, null)).longestLockMs).toBe(900);
 });
+
+test('a phase that was rolled back and begun again is told of from then on', async () => {
+  const scope = { phase: 'reports', step: 'swapKeys' };
+  await writeJournal(session, scope, { kind: 'locks', durationMs: 700 });
+  await database.sql(
+    `insert into rekey.phase (phase, plan, plan_hash, position, kind, state, wrote_version, started_at)
+     values ('reports', 'shop', 'abc', 1, 'tables', 'open', '0', clock_timestamp())`,
+  );
+  await writeJournal(session, scope, { kind: 'locks', durationMs: 20 });
+  expect((await metricsOf(session, 'reports')).longestLockMs).toBe(20);
+});
