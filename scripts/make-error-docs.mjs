@@ -237,6 +237,8 @@ function typesOf(object, parents, env) {
   if (around?.type === 'NewExpression' && around.callee.value === 'RekeyError')
     return texts(around.arguments[0].expression, env);
   if (around?.type === 'CallExpression' && /^badInput$/.test(around.callee.value ?? '')) return ['BadInput'];
+  if (around?.type === 'CallExpression' && around.callee.value === 'ending')
+    return texts(around.arguments[0].expression, env);
   // details: [{ code, remedy }] beside type and message
   const outer = [...parents].reverse().find((p) => p.type === 'ObjectExpression' && property(p, 'type'));
   return outer ? texts(property(outer, 'type'), env) : ['BadInput'];

@@ -23,7 +23,7 @@ export function describeFailure(step: string, error: unknown): Failure {
       step,
       type: (cause.type ?? 'StepFailed') as ErrorType,
       code: details.code ?? 'step.failed',
-      message: cause.message.slice(0, 2000),
+      message: withoutRemedy(cause.message, details.remedy).slice(0, 2000),
       remedy:
         details.remedy ?? `Look at the worker's log, repair the cause, then resolve ${step} with retry.`,
       where: details.where ?? null,
@@ -63,10 +63,30 @@ export function describeFailure(step: string, error: unknown): Failure {
 export function badInput(
   details: Omit<ErrorDetails, 'where'> & { where?: string | null },
 ): ApplicationFailure {
-  return ApplicationFailure.create({
-    type: 'BadInput',
-    message: details.message,
+  return ending('BadInput', details);
+}
+
+/**
+ * What a workflow ends FAILED with. `temporal workflow result` shows the message and the stack of a failure and none of
+ * its details: so the message says what to do as well, and there is no stack.
+ */
+export function ending(
+  type: string,
+  { code, message, remedy, where }: Omit<ErrorDetails, 'where'> & { where?: string | null },
+): ApplicationFailure {
+  const failure = ApplicationFailure.create({
+    type,
+    message: `${withoutRemedy(message, remedy).replace(/\.$/, '')}${before}${remedy}`,
     nonRetryable: true,
-    details: [{ code: details.code, remedy: details.remedy, where: details.where ?? undefined }],
+    details: [{ code, remedy, where: where ?? undefined }],
   });
+  failure.stack = '';
+  return failure;
+}
+
+const before = '. ';
+
+function withoutRemedy(message: string, remedy: string | undefined): string {
+  const end = `${before}${remedy}`;
+  return remedy && message.endsWith(end) ? message.slice(0, -end.length) : message;
 }

@@ -205,9 +205,9 @@ export class Migration {
     throw badInput({
       code: 'decide.parent',
       message: id
-        ? `send decide to the open phase: --workflow-id ${id}`
+        ? 'a migration decides nothing, the phase that is open does'
         : 'no phase is open: there is nothing to decide',
-      remedy: id ? `Use --workflow-id ${id}.` : 'Ask status what comes next.',
+      remedy: id ? `Send decide to the open phase: --workflow-id ${id}` : 'Ask status what comes next.',
     });
   }
 

@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { MigrationRequest, PhaseRequest, RunRef } from '../activities/contract.js';
+import { plainly } from '../src/decisions/parse.js';
 import { badInput } from './failure.js';
 
 const word = z.string().trim().min(1).max(200);
@@ -22,7 +23,7 @@ function parse<S extends z.ZodType>(schema: S, input: unknown, shape: string): z
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, 5);
   const why = issues
-    .map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${issue.message}`)
+    .map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${plainly(issue.message)}`)
     .join('; ');
   throw badInput({
     code: 'input.unreadable',

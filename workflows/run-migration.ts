@@ -1,6 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
-  ApplicationFailure,
   CancelledFailure,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
@@ -12,7 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { MigrationBrief, PhaseState } from '../activities/contract.js';
-import { badInput, describeFailure } from './failure.js';
+import { badInput, describeFailure, ending } from './failure.js';
 import { Migration } from './migration.js';
 import { parseMigrationRequest, refuseTimeouts, thisRun } from './request.js';
 import type { PhaseResult, runPhase } from './run-phase.js';
@@ -160,31 +159,20 @@ async function stateOnceClosed(migration: Migration, phase: string, owner: strin
 function failed(error: unknown, phase: string): Error {
   const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
   if (cause instanceof TerminatedFailure) {
-    return ApplicationFailure.create({
-      type: 'StepFailed',
-      nonRetryable: true,
+    return ending('StepFailed', {
+      code: 'phase.terminated',
       message: `the workflow of phase ${phase} was terminated`,
-      details: [
-        {
-          code: 'phase.terminated',
-          remedy: 'Start runMigration again to go on, or rollBackPhase to undo the phase.',
-          where: phase,
-        },
-      ],
+      remedy: 'Start runMigration again to go on, or rollBackPhase to undo the phase.',
+      where: phase,
     });
   }
   if (cause instanceof CancelledFailure) return cause;
-  if (cause instanceof ApplicationFailure && cause !== error) {
-    const { type, message, details } = cause;
-    return ApplicationFailure.create({
-      type: type ?? 'StepFailed',
-      message,
-      details: details ?? [],
-      nonRetryable: true,
-    });
-  }
-  const { type, code, message, remedy, where } = describeFailure(phase, error);
+  const { type, code, message, remedy, where } = describeFailure(phase, cause);
   if (type === 'Cancelled') return new CancelledFailure(message);
-  if (type === 'BadInput' || type === 'NotOwner') return badInput({ code, message, remedy, where });
-  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ code, remedy, where }] });
+  // a phase has ended in its own way; what the journal refused was wrong input of the migration
+  const isOfPhase = cause !== error;
+  const refused = !isOfPhase && (type === 'BadInput' || type === 'NotOwner');
+  return refused
+    ? badInput({ code, message, remedy, where })
+    : ending(type, { code, message, remedy, where });
 }

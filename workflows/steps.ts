@@ -1,5 +1,5 @@
-import { ApplicationFailure, TemporalFailure } from '@temporalio/workflow';
-import { badInput, describeFailure, type Failure } from './failure.js';
+import { TemporalFailure } from '@temporalio/workflow';
+import { badInput, describeFailure, ending, type Failure } from './failure.js';
 import { parkForward } from './park.js';
 import type { Compensation, Run } from './run.js';
 
@@ -58,12 +58,7 @@ export function register(run: Run, compensation: Compensation): void {
 export function failIfWrong(run: Run, failure: Failure): void {
   const { type, code, message, remedy, where } = failure;
   if (type === 'NotOwner' && run.brief !== null) {
-    throw ApplicationFailure.create({
-      type,
-      message,
-      nonRetryable: true,
-      details: [{ code, remedy, where }],
-    });
+    throw ending(type, { code, message, remedy, where });
   }
   if (type === 'NotOwner' || (type === 'BadInput' && run.compensations.length === 0 && !run.noReturn)) {
     throw badInput({ code, message, remedy, where });

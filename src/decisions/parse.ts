@@ -39,14 +39,27 @@ function parse<S extends z.ZodType>(schema: S, input: unknown): Parsed<z.output<
     if (result.success) return { ok: true, value: result.data };
     const why = result.error.issues
       .slice(0, 5)
-      .map((issue) =>
-        issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ${issue.message}` : issue.message,
+      .map(({ path, message }) =>
+        path.length > 0 ? `${path.map(String).join('.')}: ${plainly(message)}` : plainly(message),
       )
       .join('; ');
     return { ok: false, why: why.slice(0, 400) };
   } catch {
     return { ok: false, why: 'it can not be read' };
   }
+}
+
+/** zod's words for what is missing or of another type, in words for people. */
+export function plainly(message: string): string {
+  const [, wanted = '', given = ''] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? [];
+  if (given === 'undefined') return `is missing, must be ${withArticle(wanted)}`;
+  if (given !== '') return `must be ${withArticle(wanted)}, not ${withArticle(given)}`;
+  const words = /^Invalid option: expected one of (.+)$/.exec(message)?.[1];
+  return words === undefined ? message : `must be one of ${words.replaceAll('|', ', ')}`;
+}
+
+function withArticle(type: string): string {
+  return type === 'null' ? type : `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
 export function parseDecision(decision: 'approve' | 'reject', input: unknown): Parsed<Decision> {

@@ -255,7 +255,11 @@ test('a phase that fails by wrong input fails the migration in the same words', 
     on.world.fails('openPhase', failure('BadInput', 'phase.order', 'leaf comes after foundation'));
     const parent = await on.migration();
     await expect(parent.result()).rejects.toMatchObject({
-      cause: { type: 'BadInput', message: 'leaf comes after foundation', details: [{ code: 'phase.order' }] },
+      cause: {
+        type: 'BadInput',
+        message: 'leaf comes after foundation. Do something about it.',
+        details: [{ code: 'phase.order' }],
+      },
     });
   }));
 
