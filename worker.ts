@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities/create.js';
+import { connectionNames } from './src/postgres/environment.js';
 
 export const taskQueue = 'rekey';
 
@@ -55,6 +56,9 @@ function workflows(): Pick<WorkerOptions, 'workflowsPath'> {
 
 /** Polls until SIGINT or SIGTERM. */
 export async function runWorker(settings: WorkerSettings = {}): Promise<void> {
+  // of what the SDK tells, the bundler's lists above all, an operator needs the warnings
+  Runtime.install({ logger: new DefaultLogger('WARN') });
+  console.log(whatItKnows());
   const { worker, close } = await createWorker(settings);
   console.log(
     `rekey: polling the task queue ${settings.taskQueue ?? taskQueue} of namespace ${worker.options.namespace}`,
@@ -64,6 +68,17 @@ export async function runWorker(settings: WorkerSettings = {}): Promise<void> {
   } finally {
     await close();
   }
+}
+
+/** What a worker can work with, before somebody starts a plan and it turns out to be missing. Names and paths, never a URL. */
+function whatItKnows(environment: NodeJS.ProcessEnv = process.env): string {
+  const of = (name: string) => environment[name] || `${name} is not set`;
+  return [
+    `rekey: plans        ${of('REKEY_PLANS')}`,
+    `rekey: connections  ${connectionNames(environment).join(', ') || 'no REKEY_CONNECTION_<NAME> is set'}`,
+    `rekey: backups      ${of('REKEY_BACKUPS')}`,
+    `rekey: hooks        ${of('REKEY_HOOKS')}`,
+  ].join('\n');
 }
 
 if (require.main === module) {

@@ -38,6 +38,9 @@ test('rekey worker does the work; status asks Temporal and prints the commands o
   const worker = startRekey(['worker'], env);
   try {
     await worker.says(/polling the task queue rekey/);
+    expect(worker.stdout()).toContain(`rekey: plans        ${place}\nrekey: connections  shop\n`);
+    expect(worker.stdout()).toContain('rekey: hooks        REKEY_HOOKS is not set\n');
+    expect(worker.stdout() + worker.stderr()).not.toMatch(/webpack|\[INFO\]|secret|postgres:/);
     const input = JSON.stringify({ plan: 'shop', connection: 'shop' });
     await promisify(execFile)(temporal.cliPath, [
       ...['workflow', 'start', '--address', temporal.address, '--namespace', temporal.namespace],
