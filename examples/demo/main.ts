@@ -121,7 +121,7 @@ async function follow(
   say: (text: string) => void,
 ): ReturnType<typeof watchMigration> {
   const connection = await Connection.connect({ address: stage.temporal.address });
-  const client = new Client({ connection });
+  const client = new Client({ connection, namespace: stage.temporal.namespace });
   const asked = new Set<string>();
   let retries = 0;
   try {
@@ -163,9 +163,12 @@ function typed(stage: Stage, commands: string[]): string {
 }
 
 function shellOf({ shell, cliDirectory }: Stage): string {
+  // the commands name a namespace of their own; a shell that has another one would lead elsewhere
+  const isDefault = shell.TEMPORAL_NAMESPACE === 'default' && !process.env.TEMPORAL_NAMESPACE;
+  const names = ['TEMPORAL_ADDRESS', ...(isDefault ? [] : ['TEMPORAL_NAMESPACE'])];
   return [
     ...(cliDirectory === null ? [] : [`  export PATH="${cliDirectory}:$PATH"`]),
-    ...['TEMPORAL_ADDRESS', 'REKEY_CONNECTION_TESTAPP', 'REKEY_PLANS'].map(
+    ...[...names, 'REKEY_CONNECTION_TESTAPP', 'REKEY_PLANS'].map(
       (name) => `  export ${name}='${shell[name]}'`,
     ),
   ].join('\n');
@@ -215,7 +218,7 @@ async function leaveOpen(stage: Stage): Promise<void> {
   console.log(`
 The servers stay up until Ctrl-C.
   Web UI     ${stage.temporal.uiUrl ?? 'of your own server'}
-  database   psql '${stage.testapp.owner}'
+  database   ${stage.psql ? `${stage.psql} ` : ''}'${stage.testapp.owner}'
 
 In another shell, from the directory of the clone:
 ${shellOf(stage)}

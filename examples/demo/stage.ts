@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { onPath } from '../../src/servers/command.js';
@@ -18,6 +18,8 @@ export interface Stage {
   hooks: HookServer;
   /** what an operator's shell has to have set */
   shell: Record<string, string>;
+  /** the program of that name, as it can be typed; null where there is none */
+  psql: string | null;
   /** where `temporal` lies, if PATH does not know it */
   cliDirectory: string | null;
   workerLog: string;
@@ -67,6 +69,7 @@ export async function setStage({ rows, seed, version, root, say, begun }: StageO
 
     const shell: Record<string, string> = {
       TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
       PATH: `${dirname(temporal.cliPath)}:${process.env.PATH ?? ''}`,
       REKEY_CONNECTION_TESTAPP: testapp.owner,
       REKEY_PLANS: join(root, 'examples/testapp'),
@@ -86,7 +89,10 @@ export async function setStage({ rows, seed, version, root, say, begun }: StageO
     await polls(worker, workerLog);
     const found = onPath('temporal').includes(temporal.cliPath);
     const cliDirectory = found ? null : dirname(temporal.cliPath);
-    return { postgres, temporal, testapp, hooks, shell, cliDirectory, workerLog };
+    const [installed] = onPath('psql');
+    const fetched = tools ? join(tools.bin, 'psql') : null;
+    const psql = installed ? 'psql' : fetched && existsSync(fetched) ? fetched : null;
+    return { postgres, temporal, testapp, hooks, shell, psql, cliDirectory, workerLog };
   } catch (error) {
     await strike();
     throw error;
