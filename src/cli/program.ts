@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { addDoctor } from './doctor.js';
 import { addDryRun } from './dry-run.js';
 import { type ExitCode, exitCodesHelp } from './exit-codes.js';
 import { addFindings } from './findings.js';
@@ -10,6 +11,7 @@ import { addPlanPropose } from './plan-propose.js';
 import { addPlanShow } from './plan-show.js';
 import { addRestore } from './restore.js';
 import { addStatus } from './status.js';
+import { addUndo } from './undo.js';
 import { addWorker } from './worker.js';
 
 /** The whole command line; `done` is told the exit code of the command that ran. Parsing throws CommanderError. */
@@ -36,7 +38,9 @@ ${exitCodesHelp}`,
   addDryRun(program, done);
   addStatus(program, done);
   addFindings(program, done);
+  addDoctor(program, done);
   addRestore(program, done);
+  addUndo(program, done);
   addWorker(program, done);
   throwAlways(program);
   return program;

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { RekeyError } from '../src/errors.js';
+import type { HookMoment } from '../src/plan/model.js';
+import { openSession } from '../src/postgres/connect.js';
+import { closeGate, newestOpening } from '../src/postgres/gates.js';
+import { releaseOwner, takeOwner } from '../src/postgres/ownership.js';
+import { type PhaseRow, readPhase, readPhases, setPhaseState } from '../src/postgres/phases.js';
+import type { Session } from '../src/postgres/session.js';
+import type { Attempt } from './attempt.js';
+import { dropColumns } from './columns.js';
+import type { PhaseRef, ValidationResult } from './contract.js';
+import { dropFoundation } from './foundation.js';
+import { runHook } from './hooks.js';
+import { unmap } from './map.js';
+import { closePhase } from './phase-end.js';
+import { swapKeysBack } from './swap-keys.js';
+import { dropTwins } from './twins.js';
+import { validate } from './validate.js';
+import { wayBackOf } from './way-back.js';
+
+export interface UndoOptions {
+  connection: string;
+  /** who does it, for the journal */
+  by: string;
+  /** the schema rekey goes, too, its journal exported into REKEY_BACKUPS before */
+  foundation: boolean;
+  signal: AbortSignal;
+  /** told of each step, of waits, and of failures that are tried again */
+  say: (text: string) => void;
+}
+
+export interface Undone {
+  /** newest first */
+  phases: { phase: string; swappedBack: boolean; seconds: number }[];
+  foundation: boolean;
+}
+
+/** A lock that clients hold, a server that restarts: ten tries over some two minutes, each of which has its own budget. */
+const tries = 10;
+const longestPause = 30_000;
+
+/**
+ * The last resort where no Temporal is to be had: every phase back, the newest first, by the same steps as `rollBackPhase` and
+ * with the same guarantees, from what the schema rekey and the catalog say; no plan file is read. Interrupted anywhere it
+ * can be called again. It takes the database from whichever run owns it, so that run must be closed or gone for good.
+ * Locks: those of the steps; ACCESS EXCLUSIVE under the plan's budget for the swap back. Throws what the steps throw, and
+ * BadInput `undo.no-way-back` where a phase can't go back.
+ */
+export async function undoAll(options: UndoOptions): Promise<Undone> {
+  const { connection, by, say } = options;
+  const id = randomUUID();
+  const run = { workflowId: `undo by ${by}`, firstRunId: id, runId: id, namespace: 'none' };
+  const attempt = attemptOf(options);
+  const undone: Undone = { phases: [], foundation: false };
+  const rows = await withSession(connection, async (session) => {
+    const found = await phasesToUndo(session);
+    const plan = found[0]?.plan;
+    if (plan !== undefined) await takeOwner(session, { ...run, plan, clusterId: 'none' });
+    return found;
+  });
+  for (const row of rows) {
+    const { phase, plan, planHash, kind } = row;
+    const ref: PhaseRef = { plan, connection, phase, planHash, run };
+    if (kind === 'foundation' && !options.foundation) continue;
+    if (kind === 'foundation') {
+      say(`${phase}: exports the journal, drops the schema rekey`);
+      await persist(options, () => dropFoundation(ref, attempt));
+      undone.foundation = true;
+      return undone;
+    }
+    const began = Date.now();
+    await withSession(connection, (session) => reopen(session, phase));
+    const swappedBack = kind === 'tables' && (await undoTables(ref, options, attempt));
+    await persist(options, () => closePhase({ ...ref, outcome: 'rolled-back' }, attempt));
+    undone.phases.push({ phase, swappedBack, seconds: Math.round((Date.now() - began) / 100) / 10 });
+    say(`${phase}: rolled back`);
+  }
+  // another run may have the database now
+  await withSession(connection, (session) => releaseOwner(session, run));
+  return undone;
+}
+
+/** Whatever waited for a decision waits no more. */
+async function reopen(session: Session, phase: string): Promise<void> {
+  const gate = await newestOpening(session, phase);
+  if (gate && gate.closedAt === null) await closeGate(session, gate.opening, 'rolled-back');
+  await setPhaseState(session, phase, 'open');
+}
+
+/** Newest first. Throws where one of them can't go back, before anything is changed. */
+export async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
+  const rows = (await readPhases(session)).filter((row) => row.state !== 'rolled-back').reverse();
+  for (const row of rows) {
+    // asked of each as if the later ones were back already: order is not what closes the way
+    if (row.kind !== 'cleanup') continue;
+    const way = await wayBackOf(session, row);
+    if (!way.open) throw closed(row.phase, way.because);
+  }
+  return rows;
+}
+
+async function undoTables(ref: PhaseRef, options: UndoOptions, attempt: Attempt): Promise<boolean> {
+  const { say } = options;
+  const step = async (name: string, work: () => Promise<unknown>) => {
+    say(`${ref.phase}: ${name}`);
+    await persist(options, work);
+  };
+  const cutOver = await withSession(
+    ref.connection,
+    async (session) => (await readPhase(session, ref.phase))?.cutOver ?? false,
+  );
+  const hook = (moment: HookMoment) =>
+    step(`hook ${moment}, where the plan has one`, () =>
+      runHook({ ...ref, moment, key: `${moment}:${ref.run.runId}` }, attempt),
+    );
+  if (cutOver) await hook('before-swap-back');
+  await step('swapKeysBack', () => swapKeysBack(ref, attempt));
+  if (cutOver) await hook('after-swap-back');
+  await step('dropTwins', () => dropTwins(ref, attempt));
+  await step('unmap', () => unmap(ref, attempt));
+  await step('dropColumns', () => dropColumns(ref, attempt));
+  await step('validate', async () => {
+    const result: ValidationResult = await validate({ ...ref, when: 'after-rollback' }, attempt);
+    if (!result.passed) throw invalid(ref.phase, result);
+  });
+  return cutOver;
+}
+
+/** As a workflow would: what may be better at the next try is tried again. */
+async function persist<T>(options: UndoOptions, work: () => Promise<T>): Promise<T> {
+  for (let nth = 1; ; nth += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RekeyError) || !error.retryable || nth === tries) throw error;
+      const pause = Math.min(longestPause, 1_000 * 2 ** (nth - 1));
+      options.say(`  ${error.details.message}; try ${nth + 1} of ${tries} in ${pause / 1_000} s`);
+      await wait(pause, undefined, { signal: options.signal });
+    }
+  }
+}
+
+function attemptOf({ signal, say }: UndoOptions): Attempt {
+  let told = '';
+  return {
+    signal,
+    outage: () => 0,
+    heartbeat: (progress) => {
+      const { doing, waits } = progress as { doing?: string; waits?: string };
+      const text = waits ? `  waits: ${doing ?? ''} ${waits}` : '';
+      if (text !== '' && text !== told) say(text);
+      told = text;
+    },
+  };
+}
+
+async function withSession<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
+  const session = await openSession(connection, 'undo');
+  try {
+    return await fn(session);
+  } finally {
+    await session.close();
+  }
+}
+
+function closed(phase: string, because: string): RekeyError {
+  return new RekeyError('BadInput', {
+    code: 'undo.no-way-back',
+    where: phase,
+    message: `${phase} can not be undone: ${because}`,
+    remedy: 'Restore the backup that was taken before it into another database: rekey restore --help.',
+  });
+}
+
+function invalid(phase: string, { failures }: ValidationResult): RekeyError {
+  const told = failures.slice(0, 5).map(({ check, on, count }) => `${check} on ${on} (${count})`);
+  return new RekeyError('ValidationFailed', {
+    code: 'undo.not-as-before',
+    where: phase,
+    message: `${phase} is undone, but not all is as it was before: ${told.join(', ')}`,
+    remedy: 'See the examples with rekey findings, mend what they show, then type the same command again.',
+  });
+}

@@ -1,0 +1,161 @@
+import type { Command } from 'commander';
+import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
+import { readStanding, type Standing, type StandingPhase } from '../report/standing.js';
+import type { TemporalStatus } from '../report/temporal-status.js';
+import { onDatabase } from './database.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { bytes, columns, duration, heading, number, plural, wrap } from './layout.js';
+import { print } from './output.js';
+
+interface Examined {
+  database: DatabaseStatus;
+  standing: Standing;
+  temporal: TemporalStatus | null;
+}
+
+export function addDoctor(program: Command, done: (code: ExitCode) => void): void {
+  program
+    .command('doctor')
+    .description(
+      'what of Rekey stands in a database, whose it is, what is half-way, what can be undone and how; needs no Temporal, changes nothing',
+    )
+    .argument('<connection>', 'name of a connection')
+    .option('--json', 'for machines')
+    .action(async (connection: string, options: { json?: boolean }) => {
+      const found = await onDatabase(connection, async (session) => ({
+        database: await readDatabaseStatus(session),
+        standing: await readStanding(session),
+      }));
+      const { owner } = found.database;
+      // the client takes a while to load
+      const { readTemporalStatus } = await import('../report/temporal-status.js');
+      const temporal = owner && owner.clusterId !== 'none' ? await readTemporalStatus(owner) : null;
+      const examined = { ...found, temporal };
+      const ills = illsOf(examined);
+      print(options.json ? { ...examined, ills } : doctorText(connection, examined, ills));
+      done(ills.length > 0 ? exitCodes.problems : exitCodes.fine);
+    });
+}
+
+/** What is not as a migration that goes its way would leave it. */
+function illsOf({ database, standing, temporal }: Examined): string[] {
+  const { current, owner } = database;
+  const open = current?.row.state === 'open';
+  const ended = temporal?.answer && temporal.answer.state !== 'RUNNING';
+  const disabled = standing.triggers.filter((t) => t.disabled.length > 0);
+  return [
+    ...(open && (owner === null || ended || owner.clusterId === 'none')
+      ? [`phase ${current.row.phase} is open, and no workflow works on it`]
+      : []),
+    ...(open && temporal !== null && temporal.answer === null
+      ? [
+          `phase ${current.row.phase} is open, and Temporal does not answer at ${temporal.address}: whether a workflow works on it is not known`,
+        ]
+      : []),
+    ...disabled.map(
+      (t) =>
+        `${t.disabled.join(', ')} on ${t.table} is not ENABLE ALWAYS: rows are written past it; alter table ${t.table} enable always trigger "${t.disabled[0]}", then let the phase validate`,
+    ),
+    ...standing.invalidIndexes.map(
+      (i) =>
+        `index ${i.index} on ${i.table} is not valid; where it is Rekey's, the next try of buildTwins or an undo drops it`,
+    ),
+    ...standing.phases
+      .filter((p) => p.state === 'rolled-back' && p.columns > 0)
+      .map(
+        (p) => `phase ${p.phase} is rolled back, and ${plural(p.columns, 'column')} of it are still there`,
+      ),
+  ];
+}
+
+function doctorText(connection: string, examined: Examined, ills: string[]): string {
+  const { database, standing } = examined;
+  if (standing.schema === null)
+    return `${[`${database.database}: nothing of Rekey stands in it.`, sessionsText(standing)].filter(Boolean).join('\n\n')}\n`;
+  const parts = [
+    `${database.database}: ${ills.length === 0 ? 'what stands in it is as it should be' : plural(ills.length, 'thing is', 'things are')}${ills.length === 0 ? '' : ' not as it should be'}`,
+    ...(ills.length > 0 ? [ills.map((ill) => wrap('-', ill, 2, 2)).join('\n')] : []),
+    facts(examined, standing.schema),
+    phasesText(standing),
+    sessionsText(standing),
+    wayOutText(connection, examined),
+  ];
+  return `${parts.filter(Boolean).join('\n\n')}\n`;
+}
+
+function facts({ database, standing, temporal }: Examined, schema: NonNullable<Standing['schema']>): string {
+  const { owner, current } = database;
+  const running = current?.running;
+  const lines: [string, string][] = [
+    [
+      'schema',
+      `rekey, version ${schema.version}, ${bytes(schema.bytes)}, ${plural(schema.mappingRows, 'mapping row')}`,
+    ],
+    [
+      'owner',
+      owner === null ? 'none' : `${owner.workflowId}, namespace ${owner.namespace}${saidOf(temporal)}`,
+    ],
+    [
+      'half-way',
+      current?.row.state !== 'open'
+        ? 'nothing'
+        : `phase ${current.row.phase}, last step ${current.last?.step ?? 'none'}${running ? `; by the journal this has not ended: ${running.object ?? running.step}` : ''}`,
+    ],
+    [
+      'triggers',
+      `${number(standing.triggers.reduce((sum, t) => sum + t.triggers.length, 0))} on ${plural(standing.triggers.length, 'table')}`,
+    ],
+  ];
+  return lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n');
+}
+
+function saidOf(temporal: TemporalStatus | null): string {
+  if (temporal === null) return '';
+  if (temporal.answer === null) return ` (Temporal does not answer at ${temporal.address})`;
+  return temporal.answer.state === null ? ' (Temporal does not know it)' : ` (${temporal.answer.state})`;
+}
+
+function phasesText({ phases }: Standing): string {
+  if (phases.length === 0) return '';
+  return `${heading('Phases that began')}\n${columns(phases.map((p) => [p.phase, p.state, standsOf(p), undoOf(p)]))}`;
+}
+
+function standsOf({ kind, cutOver, columns: count }: StandingPhase): string {
+  if (kind !== 'tables') return '';
+  if (count === 0) return 'no column of it stands';
+  return cutOver
+    ? `keys are UUIDs, ${plural(count, 'legacy column')} kept in step`
+    : `keys are integers, ${plural(count, 'shadow column')} there`;
+}
+
+function undoOf({ state, wayBack }: StandingPhase): string {
+  if (state === 'rolled-back') return '';
+  return wayBack.open || /came later/.test(wayBack.because)
+    ? 'can be undone'
+    : `can NOT be undone: ${wayBack.because}`;
+}
+
+function sessionsText({ sessions }: Standing): string {
+  if (sessions.length === 0) return '';
+  const rows = sessions.map((s) => [
+    String(s.pid),
+    s.name,
+    s.waits ? 'waits for a lock' : (s.state ?? ''),
+    s.seconds === null ? '' : `for ${duration(Math.max(0, s.seconds))}`,
+  ]);
+  return `${heading("Sessions of Rekey's")}\n${columns(rows)}`;
+}
+
+function wayOutText(connection: string, { database, standing, temporal }: Examined): string {
+  const open = standing.phases.filter((p) => p.kind === 'tables' && p.state !== 'rolled-back');
+  const lines: [string, string][] = [['go on', `rekey status ${connection} prints the commands`]];
+  if (open.length > 0) {
+    const gone = temporal !== null && temporal.answer === null ? ' --temporal-is-gone' : '';
+    lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints that, too']);
+    lines.push([
+      'undo all',
+      `without Temporal: rekey undo ${connection}${gone} says what it would do${database.owner && temporal?.answer?.state === 'RUNNING' ? ', once the owner is cancelled' : ''}`,
+    ]);
+  }
+  return `${heading('What can be done')}\n${lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n')}`;
+}
