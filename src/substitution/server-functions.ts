@@ -3,8 +3,9 @@
  * `select rekey.make_key_function(...)` is to the letter what a run executes. Part of the schema's creation; idempotent.
  *
  * A key function is one expression that PostgreSQL inlines (1.3 to 1.5 us a call as measured in FACTS): no sub-select, no SET, and
- * its argument only where a plain column may be repeated. Version and variant go in by set_bit, so that the
- * hash is computed once. All of it are built-in functions other than md5, which FIPS builds refuse.
+ * its argument only where a plain column may be repeated. What it calls is qualified: it is inlined under whatever search path.
+ * Version and variant go in by set_bit, so that the hash is computed once. All of it are built-in functions other than md5,
+ * which FIPS builds refuse.
  */
 export const serverFunctions: string[] = [
   `create or replace function rekey.salt_literal() returns text language sql volatile
@@ -22,9 +23,9 @@ export const serverFunctions: string[] = [
   begin
     if to_regprocedure(format('rekey.%I(int8)', p_function)) is not null then return; end if;
     v_salt := rekey.salt_literal();
-    v_hash := format('substring(sha256(%s || int8send($1)) from 1 for 16)', v_salt);
+    v_hash := format('substring(pg_catalog.sha256(%s || pg_catalog.int8send($1)) from 1 for 16)', v_salt);
     if p_version = 4 then
-      v_body := format('set_bit(set_bit(set_bit(set_bit(set_bit(set_bit(%s, 55, 0), 54, 1), 53, 0), 52, 0), 71, 1), 70, 0)', v_hash);
+      v_body := format('pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(%s, 55, 0), 54, 1), 53, 0), 52, 0), 71, 1), 70, 0)', v_hash);
     else
       v_now := floor(extract(epoch from now()) * 1000);
       execute format('select min(%1$I)::int8, max(%1$I)::int8 from %2$I.%3$I', p_column, p_schema, p_table) into v_low, v_high;
@@ -56,12 +57,12 @@ export const serverFunctions: string[] = [
           -- beyond the last knot: the whole table's pace, at most a second an id
           else least(greatest((v_times[i] - v_times[1]) / greatest(v_ids[i] - v_ids[1], 1)::float8, 0.001), 1000) end;
       end loop;
-      v_time := format('least(floor((%3$L::float8[])[width_bucket(greatest($1, %1$s::int8), %2$L::int8[])] + (greatest($1, %1$s::int8) - (%2$L::int8[])[width_bucket(greatest($1, %1$s::int8), %2$L::int8[])])::float8 * (%4$L::float8[])[width_bucket(greatest($1, %1$s::int8), %2$L::int8[])]), 281474976710655)::int8',
+      v_time := format('least(pg_catalog.floor((%3$L::float8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])] + (greatest($1, %1$s::int8) - (%2$L::int8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])])::float8 * (%4$L::float8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])]), 281474976710655)::int8',
         quote_literal(v_ids[1]), v_ids, v_times, v_slopes);
-      v_body := format('set_bit(set_bit(set_bit(set_bit(set_bit(set_bit(overlay(%s placing substring(int8send(%s) from 3) from 1 for 6), 55, 0), 54, 1), 53, 1), 52, 1), 71, 1), 70, 0)', v_hash, v_time);
+      v_body := format('pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(overlay(%s placing substring(pg_catalog.int8send(%s) from 3) from 1 for 6), 55, 0), 54, 1), 53, 1), 52, 1), 71, 1), 70, 0)', v_hash, v_time);
     end if;
     execute format('create function rekey.%I(int8) returns uuid language sql immutable parallel safe as %L',
-      p_function, format('select encode(%s, ''hex'')::uuid', v_body));
+      p_function, format('select pg_catalog.encode(%s, ''hex'')::uuid', v_body));
     execute format('comment on function rekey.%I(int8) is %L', p_function, 'keys of ' || p_domain || ', version ' || p_version);
   end
   $function$`,
@@ -70,10 +71,10 @@ export const serverFunctions: string[] = [
   language plpgsql volatile set search_path = pg_catalog as $function$
   declare v_args text; v_sent text;
   begin
-    select string_agg('int8', ', '), string_agg(format('int8send($%s)', n), ' || ') into v_args, v_sent from generate_series(1, p_columns) n;
+    select string_agg('int8', ', '), string_agg(format('pg_catalog.int8send($%s)', n), ' || ') into v_args, v_sent from generate_series(1, p_columns) n;
     if to_regprocedure(format('rekey.%I(%s)', p_function, v_args)) is not null then return; end if;
     execute format('create function rekey.%I(%s) returns uuid language sql immutable parallel safe as %L', p_function, v_args,
-      format('select encode(set_bit(set_bit(set_bit(set_bit(set_bit(set_bit(substring(sha256(%s || %s) from 1 for 16), 55, 0), 54, 1), 53, 0), 52, 0), 71, 1), 70, 0), ''hex'')::uuid',
+      format('select pg_catalog.encode(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(substring(pg_catalog.sha256(%s || %s) from 1 for 16), 55, 0), 54, 1), 53, 0), 52, 0), 71, 1), 70, 0), ''hex'')::uuid',
         rekey.salt_literal(), v_sent));
     execute format('comment on function rekey.%I(%s) is %L', p_function, v_args, 'surrogate keys of ' || p_domain || ', version 4');
   end

@@ -188,6 +188,35 @@ describe(`Batches of map, which the sync trigger leaves alone, on PostgreSQL ${v
     expect(row).toEqual({ moved: 20, apart: 0, apartHere: 0 });
   }, 120_000);
 
+  it("call no function and no operator of the application in place of PostgreSQL's, wherever its search path has them", async () => {
+    await begin(moving, ['moving on posts']);
+    await run.forward('foundation');
+    const trap = (name: string, args: string, result: string) =>
+      `create function public.${name}(${args}) returns ${result} language plpgsql immutable as $$ begin raise 'trapped'; end $$;`;
+    const traps = [
+      trap('set_bit', 'bytea, integer, integer', 'bytea'),
+      trap('int8send', 'bigint', 'bytea'),
+      trap('width_bucket', 'bigint, bigint[]', 'integer'),
+      trap('encode', 'bytea, text', 'text'),
+      trap('joined', 'text, bigint', 'text'),
+      'create operator public.|| (leftarg = text, rightarg = bigint, function = public.joined);',
+      trap('same', 'integer, integer', 'boolean'),
+      'create operator public.= (leftarg = integer, rightarg = integer, function = public.same);',
+    ];
+    const { name } = (await database.sql('select current_database() as name'))[0] as { name: string };
+    run.caller = async ({ activity, call }) => {
+      if (activity === 'planMap')
+        await database.sql(
+          `alter database "${name}" set search_path = public, pg_catalog; ${traps.join('')}`,
+        );
+      return call();
+    };
+    await database.sql('alter function moving() set search_path = pg_catalog, public');
+    await run.forward('people', 'map');
+    expect(await postsOf(3)).toBe(0);
+    expect(await apart()).toBe(0);
+  }, 120_000);
+
   it('and clients that change the same rows at the same time end with shadows that fit', async () => {
     await begin(
       `insert into posts (ref, person_id) select 'y' || n, n % 20 + 1 from generate_series(1, ${rows}) n;

@@ -1,5 +1,6 @@
 import { type MapStep, Pace, Stretch } from '../../activities/map-stretch.js';
-import { parts, passesFor } from '../../src/substitution/map.js';
+import { batchSql, leftOverSql, parts, passesFor, passSql } from '../../src/substitution/map.js';
+import { Scene, shop } from '../checks/fixture.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';
 import { LocalRun } from './local-run.js';
@@ -84,6 +85,32 @@ describe('A table', () => {
     expect(passes.at(-1)).toBeLessThan(parts);
   });
 });
+
+test('A batch reads the blocks that it is for, and no others', async () => {
+  const version = testVersions()[0] as number;
+  const more =
+    'insert into orders (person_id, no) select n % 200 + 1, n from generate_series(2000, 40000) n; analyze';
+  const scene = await Scene.open(`${shop}; ${more}`, version);
+  try {
+    await scene.forward();
+    const { view, statements } = scene.phase();
+    // no twin stands while map is at work
+    for (const { text } of statements.buildTwins.down) await scene.session.query(text);
+    const texts = [
+      [passSql(view, 'orders'), [100, 116, 30]],
+      [batchSql(view, 'orders', false), [100, 116]],
+      [leftOverSql(view, 'orders'), [100, 116]],
+    ] as const;
+    for (const [text, values] of texts) {
+      const lines = await scene.session.query<{ 'QUERY PLAN': string }>(`explain ${text}`, [...values]);
+      const plan = lines.map((l) => l['QUERY PLAN']).join('\n');
+      expect(plan).toMatch(/Tid Range Scan on orders/);
+      expect(plan).not.toMatch(/Seq Scan/);
+    }
+  } finally {
+    await scene.close();
+  }
+}, 60_000);
 
 const rows = 30_000;
 const plan = `version: 1
