@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { Client as Postgres } from 'pg';
 import { whatItDoes } from '../../src/decisions/what-it-does.js';
@@ -7,30 +6,16 @@ import { type LiveClients, startClients } from '../testapp/clients/clients.js';
 import { checkAcknowledged } from '../testapp/clients/ledger.js';
 import { type Census, readJournalFigures, takeCensus } from './metrics.js';
 import { Operator } from './operator.js';
+import { demoOptions, usage } from './options.js';
 import { type Stage, setStage } from './stage.js';
 import { count, ms, table } from './table.js';
 import { lineOf, watchMigration } from './watch.js';
 
-const usage = `usage: npm run demo -- [--rows 200000] [--rate 100] [--seed 7] [--version 18] [--interactive] [--keep]
-Moves the reference database from integer to UUID keys while clients write to it.
-  --interactive  you approve: the commands are printed, nobody types them for you
-  --keep         leaves the servers up afterwards, until Ctrl-C`;
-
 const workflowId = 'testapp';
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rows: { type: 'string', default: '200000' },
-      rate: { type: 'string', default: '100' },
-      seed: { type: 'string', default: '7' },
-      version: { type: 'string', default: '18' },
-      interactive: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return console.log(usage);
+  const options = demoOptions(process.argv.slice(2));
+  if (options === null) return console.log(usage);
   const root = process.cwd();
   const say = clock();
   let stage: Stage | null = null;
@@ -48,27 +33,21 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void end(143));
   try {
     stage = await setStage({
-      rows: Number(values.rows),
-      seed: Number(values.seed),
-      version: Number(values.version),
+      ...options,
       root,
       say,
       begun: (all) => {
         strike = all;
       },
     });
-    const good = await play(
-      stage,
-      { rate: Number(values.rate), seed: Number(values.seed), interactive: values.interactive },
-      say,
-    );
-    if (values.keep) await leaveOpen(stage);
+    const good = await play(stage, options, say);
+    if (options.keep) await leaveOpen(stage);
     await end(good ? 0 : 1);
   } catch (error) {
     // what breaks off because the servers are being ended is no news
     if (ending) return ending;
     say(`the demonstration ended early: ${error instanceof Error ? error.message : error}`);
-    if (stage && values.keep) {
+    if (stage && options.keep) {
       say(`the worker's log: ${stage.workerLog}`);
       await leaveOpen(stage);
     } else if (stage) {
@@ -241,6 +220,6 @@ function clock(): (text: string) => void {
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(error instanceof Error ? `${error.message}\n\n${usage}` : error);
   process.exitCode = 1;
 });
