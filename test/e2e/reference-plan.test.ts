@@ -3,6 +3,7 @@ import { type LiveClients, startClients } from '../../examples/testapp/clients/c
 import { checkAcknowledged } from '../../examples/testapp/clients/ledger.js';
 import { type KnownReference, knownReferences } from '../../examples/testapp/references.js';
 import type { MigrationStatus } from '../../src/decisions/status.js';
+import { rekey } from '../cli/run.js';
 import { testVersions } from '../servers.js';
 import { keepHistory, leaksOf } from './histories.js';
 import { marker, markTexts } from './marker.js';
@@ -102,6 +103,11 @@ describe.each(testVersions())('The reference plan on PostgreSQL %i, under live c
       await stage.workflow('signal', phase, `--name approve --input '${JSON.stringify(nameless)}'`);
       const ignored = await stage.until(phase, ({ notes }) => notes.length >= 2);
       expect(ignored).toMatchObject({ state: 'waiting-for-approval', checkpoint: { approvals: [] } });
+      const undo = await rekey(
+        ['undo', 'testapp', '--by', 'ann', '--temporal-is-gone', '--yes'],
+        stage.variables,
+      );
+      expect([undo.code, undo.stderr]).toEqual([2, expect.stringContaining('undo.owner-runs')]);
       // by the parent, which passes it on
       await stage.workflow('signal', id, `--name pause --input '{"by":"ann"}'`);
       await stage.until(phase, ({ next }) => next.some((text) => text.includes('--name resume')));

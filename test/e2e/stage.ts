@@ -57,7 +57,7 @@ export class Stage {
     readonly hooks: HookServer,
     readonly client: Client,
     private readonly folder: string,
-    private readonly variables: Record<string, string>,
+    readonly variables: Record<string, string>,
   ) {}
 
   static async set(options: StageOptions = {}): Promise<Stage> {
