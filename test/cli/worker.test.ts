@@ -64,6 +64,28 @@ test('rekey worker does the work; status asks Temporal and prints the commands o
   expect(await worker.ended).toBe(0);
 }, 180_000);
 
+test('a profile that the Temporal CLI knows says where the server is', async () => {
+  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, ...rest } = env;
+  const file = join(place, 'temporal.toml');
+  await writeFile(
+    file,
+    `[profile.shop]\naddress = "${TEMPORAL_ADDRESS}"\nnamespace = "${TEMPORAL_NAMESPACE}"\n`,
+  );
+  const profile = { ...rest, TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'shop' };
+  const worker = startRekey(['worker'], profile);
+  try {
+    await worker.says(new RegExp(`polling the task queue rekey of namespace ${TEMPORAL_NAMESPACE}`));
+    const { stdout } = await rekey(['status', 'shop', '--json'], profile);
+    expect(JSON.parse(stdout).temporal).toMatchObject({
+      address: TEMPORAL_ADDRESS,
+      answer: { state: 'RUNNING' },
+    });
+  } finally {
+    worker.child.kill('SIGTERM');
+  }
+  expect(await worker.ended).toBe(0);
+}, 60_000);
+
 test('rekey worker without a Temporal server: 3', async () => {
   const { code, stderr } = await rekey(['worker'], { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' });
   expect(stderr).toContain('temporal.no-answer');
