@@ -9,6 +9,7 @@ const rows = 20_000;
 
 const plan = `version: 1
 plan: shop
+accept: [{ hazard: trigger-fires, on: trigger note_it on posts, because: a note more does no harm }]
 phases:
   - { phase: foundation, kind: foundation }
   - { phase: main, tables: [people] }
@@ -18,6 +19,9 @@ const schema = `
 create table people (id serial primary key, ref text not null unique);
 create table posts (ref text primary key, person_id integer not null references people deferrable initially deferred,
   other_id integer references people deferrable initially deferred);
+create table notes (note text);
+create function note_it() returns trigger language plpgsql as $$ begin insert into notes values (new.ref); return null; end $$;
+create trigger note_it after update on posts for each row execute function note_it();
 insert into people (ref) select 'p' || n from generate_series(1, 10) n;
 insert into posts select 'x' || n, n % 10 + 1 from generate_series(1, 1000) n;
 `;
@@ -81,6 +85,31 @@ describe(`Holes, which references have that came before their parents, on Postgr
       await client.query('commit');
       await back;
     }
+    await expectWhole();
+    // a trigger of the application fired for each, once, and found its table
+    expect(await database.sql(`select count(*)::int as n from notes where note like 'y%'`)).toEqual([
+      { n: rows },
+    ]);
+  }, 60_000);
+
+  it('that a client holds are waited for where they are too many for the locks, but not for long', async () => {
+    const client = await database.app();
+    await client.query(`begin; select from posts where ref like 'y%5' for update`);
+    const tries: (string | undefined)[] = [];
+    run.caller = async ({ activity, call }) => {
+      for (;;) {
+        try {
+          return await call();
+        } catch (error) {
+          if (activity !== 'swapKeysBack') throw error;
+          tries.push((error as { code?: string }).code);
+          expect(await count()).toBe(rows / 10);
+          await client.query('commit');
+        }
+      }
+    };
+    await run.back('main');
+    expect(tries).toEqual(['locks.not-had']);
     await expectWhole();
   }, 60_000);
 
