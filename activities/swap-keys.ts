@@ -56,7 +56,7 @@ async function assertApproved(work: PhaseWork, opening: number | null): Promise<
   if (newest?.opening === opening && newest.closedAt === null) return;
   throw new RekeyError('StepFailed', {
     code: 'gate.not-open',
-    message: `opening ${opening} of before-swap is not the newest, or is closed${newest ? `: the newest is ${newest.opening}` : ''}`,
+    message: `opening ${opening} of before-swap is not the newest, or is closed${newest ? `: the newest is ${newest.opening}${newest.closedAt ? `, ${newest.outcome ?? 'closed'}` : ''}` : ''}`,
     remedy: 'Approve the newest opening: the status of the run that owns the database shows it.',
   });
 }

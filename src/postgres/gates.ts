@@ -18,8 +18,8 @@ const columns = `opening::float8 as opening, phase, gate, plan_hash as "planHash
 /**
  * Opens a gate and gives the opening its number. The same `key` (run id, a blank, activity id) gives the same opening, so
  * that an activity that is tried again opens one gate. Openings of this phase that a reset or a terminated run left open,
- * and those of the same gate, are closed as 'superseded'; a step that parks closes no checkpoint of its own run, whose
- * approval it goes on with after a retry.
+ * and those of the same gate, are closed as 'superseded'; a step that parks closes no checkpoint, whose approval it goes on with
+ * after a retry: a reset at the gate gives the run another id, and the gate stays its own.
  */
 export async function openGate(
   session: Session,
@@ -45,8 +45,9 @@ export async function openGate(
     await session.query(
       `update rekey.opening set closed_at = pg_catalog.clock_timestamp(), outcome = 'superseded'
        where phase = $1 and closed_at is null
-         and (gate = $2 or pg_catalog.split_part(key, ' ', 1) <> pg_catalog.split_part($3, ' ', 1))`,
-      [gate.phase, gate.gate, gate.key],
+         and (gate = $2 or ((parked or not $4::bool)
+           and pg_catalog.split_part(key, ' ', 1) <> pg_catalog.split_part($3, ' ', 1)))`,
+      [gate.phase, gate.gate, gate.key, gate.parked],
     );
     return session.one<OpeningRow>(
       `insert into rekey.opening (phase, gate, plan_hash, parked, deadline, key)

@@ -76,6 +76,15 @@ describe('an opening of a gate', () => {
     });
   });
 
+  test('stays open while a step parks after a reset at the gate, which gave the run another id', async () => {
+    const approved = await openGate(session, { ...gate, key: 'run-4 1' });
+    await openGate(session, { ...gate, gate: 'hook before-swap', parked: true, key: 'run-5 2' });
+    expect(await newestOpening(session, 'users', 'before-swap')).toMatchObject({
+      opening: approved.opening,
+      closedAt: null,
+    });
+  });
+
   test('can get another deadline while it is open, and keeps its first outcome', async () => {
     const { opening } = await openGate(session, { ...gate, gate: 'after-swap', key: 'run-2 9' });
     await setDeadline(session, opening, '2030-01-02T03:04:05.000Z');
