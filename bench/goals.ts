@@ -49,5 +49,5 @@ function lost({ verdict, afterSwapBack }: Measured): number {
 }
 
 function round(value: number): string {
-  return value < 10 ? String(Math.round(value * 100) / 100) : String(Math.round(value));
+  return value < 10 ? String(Math.round(value * 1000) / 1000) : String(Math.round(value));
 }

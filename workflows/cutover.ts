@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import type { HookMoment } from '../src/plan/model.js';
 import { type WindowState, windowState } from '../src/plan/window.js';
 import { checkpointNamed } from './checkpoints.js';
@@ -62,9 +62,15 @@ async function swapInWindow(run: Run, opening: number | null): Promise<'done' | 
     }
     // a validation may take longer than the window was open
     if (!windowOf(run).open) continue;
-    if (await swap(run, opening, `${opening ?? run.ref.run.runId}:${tries}`)) {
+    const end = await swap(run, opening, `${opening ?? run.ref.run.runId}:${tries}`);
+    if (end === 'swapped') {
       if (run.keptOpen) closeGate(run, run.keptOpen, 'approved');
       return 'done';
+    }
+    // the journal has closed the opening: no retry helps, a new one has to be approved
+    if (end === 'not-open') {
+      if (run.keptOpen) closeGate(run, run.keptOpen, 'voided');
+      return 'again';
     }
   }
 }
@@ -94,9 +100,13 @@ function iso(ms: number | null): string | null {
 
 /**
  * Hooks stand around the cutover: whatever keeps `swapKeys` from committing, `after-swap-back` has run before the
- * phase parks or rolls back. False where it is to be tried again from the window on.
+ * phase parks or rolls back. 'again' where it is to be tried again from the window on.
  */
-async function swap(run: Run, opening: number | null, key: string): Promise<boolean> {
+async function swap(
+  run: Run,
+  opening: number | null,
+  key: string,
+): Promise<'swapped' | 'again' | 'not-open'> {
   await run.holdWhilePaused();
   await run.journalled();
   run.stopIfCancelled();
@@ -114,16 +124,17 @@ async function swap(run: Run, opening: number | null, key: string): Promise<bool
       run.stopIfCancelled();
       if (swapped.failure) {
         failIfWrong(run, swapped.failure);
+        if (swapped.failure.code === 'gate.not-open' && patched('opens-again')) return 'not-open';
         await parkForward(run, swapped.failure, false);
       }
-      return false;
+      return 'again';
     }
   }
   run.swapped = true;
   run.wayBack = { open: true, because: 'the keys are swapped; legacy columns are kept in step' };
   run.stopIfCancelled();
   await hookAfterSwap(run, key);
-  return true;
+  return 'swapped';
 }
 
 /** Starts the application again, on the new keys. */

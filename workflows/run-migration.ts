@@ -1,10 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
+  CancellationScope,
   CancelledFailure,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
   getExternalWorkflowHandle,
   ParentClosePolicy,
+  patched,
   sleep,
   startChild,
   TerminatedFailure,
@@ -99,7 +101,7 @@ async function phaseResult(
           'One phase of a move from integer to UUID keys. What to type next is in the current details and in the memo.',
       });
       migration.started();
-      return await child.result();
+      return await cancellableById(migration, workflowId, child.result());
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw failed(error, phase.phase);
     }
@@ -108,6 +110,26 @@ async function phaseResult(
     if (finished !== 'again') return finished;
     // it is open but the journal does not know it yet, or no longer: not in a tight loop
     await sleep(Math.min(60_000, 1000 * 2 ** tries), { summary: `asks again where ${phase.phase} is` });
+  }
+}
+
+/** A reset gives a phase a new run. The cancel of a child goes to the run that was started, and would not reach it. */
+async function cancellableById<T>(migration: Migration, workflowId: string, result: Promise<T>): Promise<T> {
+  let over = false;
+  CancellationScope.current().cancelRequested.catch(() => {
+    if (over || !patched('cancel-by-id')) return;
+    void migration.shield(() =>
+      getExternalWorkflowHandle(workflowId)
+        .cancel()
+        .catch(() => {
+          // closed in the meantime, or asked already
+        }),
+    );
+  });
+  try {
+    return await result;
+  } finally {
+    over = true;
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkpoint, FakeWorld, failedValidation, passed, planHash } from './fake-world.js';
+import { checkpoint, FakeWorld, failedValidation, failure, passed, planHash } from './fake-world.js';
 import { approve, gate, Harness, parked, resolve, statusOf, until, untilState } from './harness.js';
 
 let harness: Harness;
@@ -242,6 +242,19 @@ test('an approval that comes at once needs no second validation, one that was wa
   expect(await validations(60_000)).toBe(1);
   expect(await validations(1)).toBe(2);
 });
+
+test('an opening that the journal has closed by the cutover is opened again, and approved again', () =>
+  harness.with(world(), async (on) => {
+    on.world.fails('swapKeys', failure('StepFailed', 'gate.not-open'));
+    const handle = await on.phase();
+    const opening = await approve(handle, 'before-swap');
+    const next = await gate(handle, 'before-swap', opening);
+    expect(on.world.closed).toContainEqual({ gate: 'before-swap', opening, outcome: 'voided' });
+    expect((await statusOf(handle)).checkpoint).toMatchObject({ opening: next, approvals: [] });
+    await approve(handle, 'before-swap');
+    await gate(handle, 'after-swap');
+    expect(on.world.count(`swapKeys ${next}`)).toBe(1);
+  }));
 
 test('where only the principal is trusted, a claim opens nothing and the server is asked', () =>
   harness.with(world({ trust: 'principal', from: ['ann@example.org'] }), async (on) => {

@@ -231,6 +231,33 @@ test('a cancel of a parent that only waits for its phase rolls that phase back, 
     expect(await again.result()).toMatchObject({ outcome: 'rolled-back', phase: 'leaf' });
   }));
 
+test('a cancel of the parent reaches a phase that was reset, in its newest run', () =>
+  harness.with(world('leaf', 'users'), async (on) => {
+    const parent = await on.migration();
+    const leaf = await openChild(on, parent, 'leaf');
+    await gate(leaf, 'after-swap');
+    const before = (await leaf.describe()).runId;
+    await harness.cli(
+      'workflow',
+      'reset',
+      '--workflow-id',
+      leaf.workflowId,
+      '--type',
+      'LastWorkflowTask',
+      '--reason',
+      'test',
+    );
+    const newest = on.client.workflow.getHandle(leaf.workflowId);
+    await until(
+      async () => (await newest.describe()).runId,
+      (run) => run !== before,
+    );
+    await gate(newest, 'after-swap');
+    await parent.cancel();
+    expect(await newest.result()).toMatchObject({ outcome: 'rolled-back' });
+    expect(await parent.result()).toMatchObject({ outcome: 'rolled-back', phase: 'leaf' });
+  }));
+
 test('a phase that another workflow has open is awaited, not run a second time', () =>
   harness.with(world('leaf'), async (on) => {
     on.world.phases[0]!.state = 'open';
