@@ -1,6 +1,7 @@
 /**
  * One project: every test may need servers, and gets them through test/servers.ts, which shares them over the run.
- * Two workers: a test file keeps a PostgreSQL and often a Temporal worker busy, and CI machines have two cores.
+ * Three workers on two cores: tests wait for servers more than they compute. Two take 12:25 and keep the cores 63 % busy,
+ * three 9:35 and 83 %.
  */
 module.exports = {
   testEnvironment: 'node',
@@ -16,6 +17,6 @@ module.exports = {
   // the sources import './x.js', as the built program needs it; here that is x.ts
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.rekey'],
-  maxWorkers: 2,
+  maxWorkers: 3,
   testTimeout: 60000,
 };
