@@ -5,7 +5,7 @@ import type { HookMoment } from '../src/plan/model.js';
 import { openSession } from '../src/postgres/connect.js';
 import { closeGate, newestOpening } from '../src/postgres/gates.js';
 import { releaseOwner, takeOwner } from '../src/postgres/ownership.js';
-import { type PhaseRow, readPhase, readPhases, setPhaseState } from '../src/postgres/phases.js';
+import { type PhaseRow, readPhases, setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
 import type { Attempt } from './attempt.js';
 import { dropColumns } from './columns.js';
@@ -71,7 +71,7 @@ export async function undoAll(options: UndoOptions): Promise<Undone> {
     }
     const began = Date.now();
     await withSession(connection, (session) => reopen(session, phase));
-    const swappedBack = kind === 'tables' && (await undoTables(ref, options, attempt));
+    const swappedBack = kind === 'tables' && (await undoTables(row, ref, options, attempt));
     await persist(options, () => closePhase({ ...ref, outcome: 'rolled-back' }, attempt));
     undone.phases.push({ phase, swappedBack, seconds: Math.round((Date.now() - began) / 100) / 10 });
     say(`${phase}: rolled back`);
@@ -89,7 +89,7 @@ async function reopen(session: Session, phase: string): Promise<void> {
 }
 
 /** Newest first. Throws where one of them can't go back, before anything is changed. */
-export async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
+async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
   const rows = (await readPhases(session)).filter((row) => row.state !== 'rolled-back').reverse();
   for (const row of rows) {
     // asked of each as if the later ones were back already: order is not what closes the way
@@ -100,23 +100,29 @@ export async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
   return rows;
 }
 
-async function undoTables(ref: PhaseRef, options: UndoOptions, attempt: Attempt): Promise<boolean> {
+async function undoTables(
+  row: PhaseRow,
+  ref: PhaseRef,
+  options: UndoOptions,
+  attempt: Attempt,
+): Promise<boolean> {
   const { say } = options;
   const step = async (name: string, work: () => Promise<unknown>) => {
     say(`${ref.phase}: ${name}`);
     await persist(options, work);
   };
-  const cutOver = await withSession(
-    ref.connection,
-    async (session) => (await readPhase(session, ref.phase))?.cutOver ?? false,
-  );
+  // an undo that died behind its commit still owes the hook that starts the application again
+  const swapped =
+    row.cutOver || (await withSession(ref.connection, (session) => wasSwappedBack(session, row)));
+  // the same for an undo that is typed again, so that no hook runs twice
+  const key = `undo:${row.startedAt.toISOString()}`;
   const hook = (moment: HookMoment) =>
     step(`hook ${moment}, where the plan has one`, () =>
-      runHook({ ...ref, moment, key: `${moment}:${ref.run.runId}` }, attempt),
+      runHook({ ...ref, moment, key: `${moment}:${key}` }, attempt),
     );
-  if (cutOver) await hook('before-swap-back');
+  if (row.cutOver) await hook('before-swap-back');
   await step('swapKeysBack', () => swapKeysBack(ref, attempt));
-  if (cutOver) await hook('after-swap-back');
+  if (swapped) await hook('after-swap-back');
   await step('dropTwins', () => dropTwins(ref, attempt));
   await step('unmap', () => unmap(ref, attempt));
   await step('dropColumns', () => dropColumns(ref, attempt));
@@ -124,7 +130,15 @@ async function undoTables(ref: PhaseRef, options: UndoOptions, attempt: Attempt)
     const result: ValidationResult = await validate({ ...ref, when: 'after-rollback' }, attempt);
     if (!result.passed) throw invalid(ref.phase, result);
   });
-  return cutOver;
+  return swapped;
+}
+
+async function wasSwappedBack(session: Session, { phase, startedAt }: PhaseRow): Promise<boolean> {
+  const { was } = await session.one<{ was: boolean }>(
+    `select exists (select from rekey.journal where phase = $1 and step = 'swapKeysBack' and kind = 'statement' and at >= $2) as was`,
+    [phase, startedAt],
+  );
+  return was;
 }
 
 /** As a workflow would: what may be better at the next try is tried again. */

@@ -7,6 +7,7 @@ import { parseTable } from '../plan/names.js';
 import { connectionConfig } from '../postgres/environment.js';
 import { fromPostgres } from '../postgres/from-postgres.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { onInterrupt } from './interrupt.js';
 import { duration, plural, wrap } from './layout.js';
 import { print } from './output.js';
 
@@ -40,28 +41,22 @@ export function addRestore(program: Command, done: (code: ExitCode) => void): vo
         intoNonEmpty: options.intoNonEmpty,
         intoSource: options.intoSource,
       };
-      const result = await restoreBackup(request, tell(), onInterrupt()).catch((error: unknown) => {
-        throw fromPostgres(error);
-      });
+      const result = await restoreBackup(request, tell(), onInterrupt(interrupted())).catch(
+        (error: unknown) => {
+          throw fromPostgres(error);
+        },
+      );
       print(options.json ? { backup: directory, ...result } : restoredText(directory, result));
       done(exitCodes.fine);
     });
 }
 
-/** Ctrl-C ends pg_restore and its sessions, too. */
-function onInterrupt(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () =>
-      controller.abort(
-        new RekeyError('StepFailed', {
-          code: 'restore.interrupted',
-          message: 'the restore was interrupted, and the target may be half filled',
-          remedy: 'Drop the target database, make it again and restore once more.',
-        }),
-      ),
-    );
-  return controller.signal;
+function interrupted(): RekeyError {
+  return new RekeyError('StepFailed', {
+    code: 'restore.interrupted',
+    message: 'the restore was interrupted, and the target may be half filled',
+    remedy: 'Drop the target database, make it again and restore once more.',
+  });
 }
 
 /** Says on stderr what it is doing, where somebody looks on: a large backup takes hours. */

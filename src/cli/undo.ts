@@ -5,6 +5,7 @@ import { readDatabaseStatus } from '../report/database-status.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { onInterrupt } from './interrupt.js';
 import { columns, plural, wrap } from './layout.js';
 import { print } from './output.js';
 
@@ -48,7 +49,7 @@ export function addUndo(program: Command, done: (code: ExitCode) => void): void 
         connection,
         by: flags.by.trim(),
         foundation: flags.foundation ?? false,
-        signal: interrupted(),
+        signal: onInterrupt(interrupted()),
         say,
       });
       print(
@@ -116,19 +117,12 @@ function plannedText(
   ].join('\n\n')}\n`;
 }
 
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () =>
-      controller.abort(
-        new RekeyError('StepFailed', {
-          code: 'undo.interrupted',
-          message: 'the undo was interrupted',
-          remedy: 'Type the same command again: it goes on where it stopped.',
-        }),
-      ),
-    );
-  return controller.signal;
+function interrupted(): RekeyError {
+  return new RekeyError('StepFailed', {
+    code: 'undo.interrupted',
+    message: 'the undo was interrupted',
+    remedy: 'Type the same command again: it goes on where it stopped.',
+  });
 }
 
 function nameless(): RekeyError {

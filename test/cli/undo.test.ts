@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { swapKeysBack } from '../../activities/swap-keys.js';
 import { freePorts } from '../../src/servers/free-port.js';
-import { LocalRun } from '../activities/local-run.js';
+import { attempt, LocalRun } from '../activities/local-run.js';
 import { dumpOf } from '../activities/reference-database.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';
@@ -11,7 +14,7 @@ const plan = `version: 1
 plan: shop
 phases:
   - { phase: foundation, kind: foundation }
-  - { phase: people, tables: [people] }
+  - { phase: people, tables: [people], hooks: { before-swap-back: note, after-swap-back: note } }
   - { phase: orders, tables: [orders] }
   - { phase: cleanup, kind: cleanup }
 `;
@@ -31,6 +34,8 @@ describe('rekey undo, with Temporal gone', () => {
   let run: LocalRun;
   let env: Record<string, string>;
   let before: string;
+  let folder: string;
+  let noted: string;
 
   beforeEach(async () => {
     database = await connectedDatabase(version);
@@ -38,7 +43,15 @@ describe('rekey undo, with Temporal gone', () => {
     before = await dumpOf(database.ownerUrl, version);
     run = new LocalRun(database.connection, plan);
     const [port] = await freePorts(1);
+    folder = mkdtempSync(join(tmpdir(), 'rekey-undo-'));
+    noted = join(folder, 'noted');
+    writeFileSync(
+      join(folder, 'hooks.yaml'),
+      `note: { command: [sh, -c, 'echo $REKEY_MOMENT >> ${noted}'], timeout: 10s }\n`,
+    );
+    process.env.REKEY_HOOKS = join(folder, 'hooks.yaml');
     env = {
+      REKEY_HOOKS: join(folder, 'hooks.yaml'),
       REKEY_CONNECTION_SHOP: database.ownerUrl,
       REKEY_BACKUPS: process.env.REKEY_BACKUPS ?? tmpdir(),
       TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
@@ -48,6 +61,8 @@ describe('rekey undo, with Temporal gone', () => {
 
   afterEach(async () => {
     run.end();
+    delete process.env.REKEY_HOOKS;
+    rmSync(folder, { recursive: true, force: true });
     await database.drop();
   });
 
@@ -87,7 +102,7 @@ describe('rekey undo, with Temporal gone', () => {
   });
 
   it('goes on where it stopped, and drops its schema when asked to', async () => {
-    await run.forward('people', 'swapKeys');
+    const ref = await run.forward('people', 'swapKeys');
     const reader = await database.app();
     await reader.query('begin; select count(*) from people');
     const first = startRekey(['undo', 'shop', '--temporal-is-gone', '--by', 'ann', '--yes'], env);
@@ -95,10 +110,17 @@ describe('rekey undo, with Temporal gone', () => {
     first.child.kill('SIGKILL');
     await first.ended;
     await reader.query('commit');
+    // and as if it had been killed once more, just behind the commit of the swap back
+    await database.sql('update rekey.owner set workflow_id = $1, first_run_id = $2', [
+      ref.run.workflowId,
+      ref.run.firstRunId,
+    ]);
+    await swapKeysBack(ref, attempt());
     const again = await undo('--temporal-is-gone', '--by', 'ann', '--yes', '--foundation');
     expect(again.code).toBe(0);
     expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(await database.sql(`select 1 from pg_namespace where nspname = 'rekey'`)).toEqual([]);
+    expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
   });
 
   it('says what it would do and changes nothing without --yes; asks for a name; does nothing while nobody knows whether the owner runs, and nothing after cleanup', async () => {
