@@ -107,8 +107,8 @@ export class KeptServer {
     child.unref();
   }
 
-  /** Ends the server process and waits for its end; the directory stays. INT and TERM are turned into KILL after 15 s. */
-  async end(signal: 'INT' | 'TERM' | 'KILL' = this.stopSignal): Promise<void> {
+  /** Ends the server process and waits for its end; the directory stays. Any other than KILL turns into it after 15 s. */
+  async end(signal: 'INT' | 'TERM' | 'QUIT' | 'KILL' = this.stopSignal): Promise<void> {
     const child = this.child;
     if (child === null) return;
     child.ref();

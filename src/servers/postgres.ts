@@ -31,7 +31,7 @@ export interface PostgresServer {
   superuserUrl: string;
   /** where initdb and postgres lie (embedded builds have no psql or pg_dump); null for a server that is not ours */
   binDir: string | null;
-  /** false where the environment named the server: then stop leaves it alone, and restart and crash throw */
+  /** false where the environment named the server: then stop leaves it alone, and what ends or starts it throws */
   ours: boolean;
   /** the server's log so far, empty where it is not ours */
   log(): string;
@@ -39,6 +39,8 @@ export interface PostgresServer {
   restart(): Promise<void>;
   /** SIGKILL to the postmaster; answers when it is gone. Data stay, `restart` starts it again */
   crash(): Promise<void>;
+  /** immediate shutdown (SIGQUIT): sessions are cut off, the next start recovers. Data stay */
+  shutDownAtOnce(): Promise<void>;
   /** ends it and removes its data */
   stop(): Promise<void>;
 }
@@ -85,6 +87,7 @@ async function namedServer(version: number): Promise<PostgresServer | null> {
     log: () => '',
     restart: refuse,
     crash: refuse,
+    shutDownAtOnce: refuse,
     stop: async () => undefined,
   };
 }
@@ -129,6 +132,7 @@ async function startOwn(version: number, options: PostgresOptions): Promise<Post
         }
       },
       crash: () => kept.end('KILL'),
+      shutDownAtOnce: () => kept.end('QUIT'),
       stop: () => kept.stop(),
     };
   } catch (error) {
