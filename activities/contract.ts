@@ -246,7 +246,10 @@ export interface Activities {
   archiveMapping(ref: PhaseRef): Promise<StepResult>;
 
   // gates: the opening of before-swap and before-drop stays open until the step that it allows has committed
-  openGate(ref: PhaseRef & { gate: string; deadline: string | null; parked: boolean }): Promise<Opening>;
+  /** `actions`: what may be done with a parked step, for whoever has only the journal */
+  openGate(
+    ref: PhaseRef & { gate: string; deadline: string | null; parked: boolean; actions?: string[] },
+  ): Promise<Opening>;
   closeGate(ref: PhaseRef & { gate: string; opening: number; outcome: string }): Promise<void>;
   /** The activity adds identity and principal, read from `event`, where there is one. */
   recordDecision(ref: PhaseRef & { record: DecisionRecord; event?: DecisionEvent | null }): Promise<void>;

@@ -12,13 +12,13 @@ import type { DecisionEvent, DecisionRecord, Opening, PhaseRef, Sender } from '.
 /** What is decided about a phase: openings, decisions, pauses, failures. Each is a row, written once however often it is tried. */
 
 export function openGate(
-  input: PhaseRef & { gate: string; deadline: string | null; parked: boolean },
+  input: PhaseRef & { gate: string; deadline: string | null; parked: boolean; actions?: string[] },
   _attempt: Attempt,
 ): Promise<Opening> {
   return withSession(input, async (session) => {
-    const { phase, gate, planHash, parked, deadline } = input;
+    const { phase, gate, planHash, parked, deadline, actions } = input;
     const key = onceKey(input);
-    const opening = await gates.openGate(session, { phase, gate, planHash, parked, deadline, key });
+    const opening = await gates.openGate(session, { phase, gate, planHash, parked, deadline, actions, key });
     return { opening: opening.opening, openedAt: opening.openedAt.toISOString() };
   });
 }

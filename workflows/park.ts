@@ -11,7 +11,7 @@ import { call } from './world.js';
 export async function park(run: Run, failure: Failure, actions: Action[]): Promise<Action> {
   const { state, step: interrupted } = run;
   const { step, code, message, remedy } = failure;
-  const opening = await CancellationScope.nonCancellable(() => openParking(run, failure));
+  const opening = await CancellationScope.nonCancellable(() => openParking(run, failure, actions));
   run.failure = { step, code, message, remedy };
   const parking: Parking = { step, opening, planHash: run.planHash, actions, action: null, by: null };
   run.parking = parking;
@@ -44,12 +44,12 @@ export async function parkForward(run: Run, failure: Failure, skippable: boolean
 }
 
 /** A number from the journal; from the clock where the journal can't be reached, so that it is never used twice. */
-async function openParking(run: Run, failure: Failure): Promise<number> {
+async function openParking(run: Run, failure: Failure, actions: Action[]): Promise<number> {
   const fromTheClock = Math.floor(Date.now() / 1000);
   if (run.brief === null || !run.hasJournal) return fromTheClock;
   const { step, code, message, remedy } = failure;
   try {
-    const request = { ...run.ref, gate: step, deadline: null, parked: true };
+    const request = { ...run.ref, gate: step, deadline: null, parked: true, actions };
     const { opening } = await call('openGate', `${step} parks`, request, { within: 60_000 });
     run.later(() => call('recordFailure', `why ${step} parks`, { ...run.ref, step, code, message, remedy }));
     return opening;

@@ -10,10 +10,12 @@ export interface OpeningRow {
   deadline: Date | null;
   closedAt: Date | null;
   outcome: string | null;
+  /** of a parking: what may be done with the step; null where a Rekey that did not keep it wrote the row */
+  actions: string[] | null;
 }
 
 const columns = `opening::float8 as opening, phase, gate, plan_hash as "planHash", parked, opened_at as "openedAt",
-  deadline, closed_at as "closedAt", outcome`;
+  deadline, closed_at as "closedAt", outcome, actions`;
 
 /**
  * Opens a gate and gives the opening its number. The same `key` (run id, a blank, activity id) gives the same opening, so
@@ -29,6 +31,7 @@ export async function openGate(
     planHash: string;
     parked: boolean;
     deadline: string | null;
+    actions?: string[] | null;
     key: string;
   },
 ): Promise<OpeningRow> {
@@ -50,9 +53,9 @@ export async function openGate(
       [gate.phase, gate.gate, gate.key, gate.parked],
     );
     return session.one<OpeningRow>(
-      `insert into rekey.opening (phase, gate, plan_hash, parked, deadline, key)
-       values ($1, $2, $3, $4, $5, $6) returning ${columns}`,
-      [gate.phase, gate.gate, gate.planHash, gate.parked, gate.deadline, gate.key],
+      `insert into rekey.opening (phase, gate, plan_hash, parked, deadline, key, actions)
+       values ($1, $2, $3, $4, $5, $6, $7) returning ${columns}`,
+      [gate.phase, gate.gate, gate.planHash, gate.parked, gate.deadline, gate.key, gate.actions ?? null],
     );
   });
 }

@@ -96,8 +96,13 @@ const tables: string[] = [
   opened_at timestamptz not null default pg_catalog.clock_timestamp(),
   deadline timestamptz,
   closed_at timestamptz,
-  outcome text
+  outcome text,
+  actions text[]
 )`,
+  'alter table rekey.opening add column if not exists actions text[]',
+  // from the clock, so that no number comes again when the schema has been dropped and made anew: an old approval would fit
+  `select pg_catalog.setval('rekey.opening_opening_seq', greatest(s.last_value, extract(epoch from pg_catalog.clock_timestamp())::bigint))
+   from rekey.opening_opening_seq s where not exists (select from rekey.opening)`,
   `create table if not exists rekey.decision (
   id bigint generated always as identity primary key,
   key text unique,

@@ -14,8 +14,7 @@ import type { DatabaseStatus, PhaseNow } from './database-status.js';
 
 export { whatItDoes };
 
-/** Steps that the workflow lets an operator leave out. */
-const skippable = new Set(['rehearse', 'probes', 'checks']);
+const actions: Action[] = ['retry', 'skip', 'rollback'];
 
 export interface NextCommand {
   /** what it does, in a few words */
@@ -46,12 +45,11 @@ export function nextByJournal(
   const told = (commands: Command[]) =>
     commands.map(onOneLine).map((command) => ({ does: whatItDoes(command), command }));
   if (gate?.parked) {
-    const actions = actionsOf(current);
     const parking = {
       step: gate.gate,
       opening: gate.opening,
       planHash: gate.planHash,
-      actions,
+      actions: actionsOf(current),
       action: null,
       by: null,
     };
@@ -67,9 +65,12 @@ export function nextByJournal(
   return told([holdCommand(at, 'pause'), ...stop]);
 }
 
+/** As the workflow wrote them when it parked. Of a row that has none: what every step of its kind allows. */
 function actionsOf({ row, gate, wayBack }: PhaseNow): Action[] {
+  const kept = gate?.actions?.filter((action): action is Action => actions.includes(action as Action));
+  if (kept?.length) return kept;
   if (row.kind === 'cleanup' && !wayBack.open) return ['retry'];
-  return skippable.has(gate?.gate ?? '') ? ['retry', 'skip', 'rollback'] : ['retry', 'rollback'];
+  return gate?.gate === 'rehearse' ? actions : ['retry', 'rollback'];
 }
 
 function gateOf(current: PhaseNow, checkpoint: Checkpoint | undefined) {

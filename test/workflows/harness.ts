@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
@@ -21,7 +20,8 @@ export function bundle(): Promise<{ code: string }> {
 }
 
 async function keptBundle(): Promise<{ code: string }> {
-  const path = join(tmpdir(), `rekey-workflows-${await hashOfSources()}.js`);
+  const folder = join(root, 'node_modules/.cache/rekey');
+  const path = join(folder, `workflows-${await hashOfSources()}.js`);
   try {
     return { code: await readFile(path, 'utf8') };
   } catch {
@@ -29,9 +29,20 @@ async function keptBundle(): Promise<{ code: string }> {
     const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows/index.ts'), logger });
     // two test files may do this at once: each writes its own file and puts it in place whole
     const own = `${path}.${process.pid}`;
+    await mkdir(folder, { recursive: true });
     await writeFile(own, code);
     await rename(own, path);
+    await forgetOld(folder);
     return { code };
+  }
+}
+
+/** Bundles of sources that are no more; one that another run of the tests may still be about to read is left. */
+async function forgetOld(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const old = join(folder, name);
+    const { mtimeMs } = await stat(old).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > 3_600_000) await rm(old, { force: true });
   }
 }
 
