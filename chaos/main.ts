@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { chaosOptions, usage } from './options.js';
+import { Play } from './play.js';
+import { Results } from './results.js';
+import type { RoundResult } from './round.js';
+import { describeSchedule, type Schedule } from './schedule.js';
+import { Stage } from './stage.js';
+import { testappSetting } from './testapp-setting.js';
+
+async function main(): Promise<void> {
+  const options = chaosOptions(process.argv.slice(2));
+  if (options === null) return console.log(usage);
+  const root = process.cwd();
+  const results = new Results(join(root, 'chaos/results.tsv'));
+  const what = options.phase ?? 'whole';
+  const all = Array.from({ length: options.rounds }, (_, at) => options.seed + at);
+  const seeds = options.repeat ? all : results.next(what, options.seed, options.rounds);
+  const say = clock();
+  const played = all.length - seeds.length;
+  if (played > 0) say(`${played} of these rounds are in chaos/results.tsv already`);
+  if (seeds.length === 0) return;
+  const commit = commitOf(root);
+  const { setting, close } = await testappSetting(options.phase, 2_000);
+  const stage = await Stage.set({ root });
+  let ending = false;
+  const end = async () => {
+    if (ending) return;
+    ending = true;
+    await stage.strike();
+    await close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => void end().then(() => process.exit(130)));
+  let broke = 0;
+  try {
+    const play = await Play.of(stage, setting, say);
+    say(`undisturbed it takes ${(play.undisturbedMs / 1000).toFixed(1)} s`);
+    for (const seed of seeds) {
+      const schedule = play.schedule(seed);
+      const result = await play.round(schedule);
+      if (ending) return;
+      const held = result.complaints.length === 0;
+      say(`seed ${seed}: ${held ? 'held' : 'BROKE'}; ${summary(result)}`);
+      for (const complaint of result.complaints) console.log(`       ${complaint}`);
+      if (!held) {
+        broke += 1;
+        console.log(
+          `       again: npm run chaos -- --rounds 1 --seed ${seed}${options.phase ? ` --phase ${options.phase}` : ''} --repeat`,
+        );
+      }
+      if (!options.repeat)
+        results.add({
+          what,
+          seed,
+          commit,
+          held,
+          story: story(schedule),
+          complaints: result.complaints.join('; ').slice(0, 500),
+        });
+    }
+    say(`${seeds.length - broke} of ${seeds.length} rounds held`);
+  } finally {
+    await end();
+  }
+  process.exitCode = broke === 0 ? 0 : 1;
+}
+
+function story(schedule: Schedule): string {
+  return `${schedule.story}: ${describeSchedule(schedule)}`;
+}
+
+function summary({ outcomes, parked, operations, retried, struck, seconds }: RoundResult): string {
+  const parks = parked.length ? `, parked at ${parked.join(', ')}` : '';
+  return `${outcomes.join(', ')} in ${seconds.toFixed(1)} s, ${struck} faults struck${parks}; ${operations} operations, ${retried} done twice`;
+}
+
+function commitOf(root: string): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  try {
+    const changed = git('status', '--porcelain', '--untracked-files=no')
+      .split('\n')
+      .some((line) => line && !line.endsWith('results.tsv'));
+    return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+  } catch {
+    return 'unknown';
+  }
+}
+
+function clock(): (text: string) => void {
+  const began = Date.now();
+  return (text) => {
+    const seconds = Math.round((Date.now() - began) / 1000);
+    console.log(
+      `${String(Math.floor(seconds / 60)).padStart(3)}:${String(seconds % 60).padStart(2, '0')}  ${text}`,
+    );
+  };
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

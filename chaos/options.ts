@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util';
+
+export interface ChaosOptions {
+  rounds: number;
+  seed: number;
+  /** null: the whole plan */
+  phase: string | null;
+  /** only this seed, whatever the file of results says, and without adding to it */
+  repeat: boolean;
+}
+
+export const usage = `npm run chaos -- --rounds N --seed S [--phase NAME] [--repeat]
+
+Kills and cuts at random moments while a plan runs forward and back under live clients, then compares
+everything with what must be.
+
+  --rounds N     how many rounds; those that chaos/results.tsv has for this commit or an earlier one count (1)
+  --seed S       the seed of the first round, the others follow it (1)
+  --phase NAME   one phase on small data, in seconds: clients, or a phase of the reference plan;
+                 without it the whole plan
+  --repeat       plays the rounds again that are in the file, and adds nothing to it: for a round that failed`;
+
+/** Null where the help is asked for. */
+export function chaosOptions(args: string[]): ChaosOptions | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      phase: { type: 'string' },
+      repeat: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  return {
+    rounds: whole('rounds', values.rounds),
+    seed: whole('seed', values.seed),
+    phase: values.phase ?? null,
+    repeat: values.repeat,
+  };
+}
+
+function whole(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Error(`--${name} wants a whole number above 0, not ${text}`);
+  return number;
+}

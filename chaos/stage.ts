@@ -1,0 +1,169 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { Client as Postgres } from 'pg';
+import type { PgTools } from '../src/backup/find-tools.js';
+import { type PostgresServer, startPostgres } from '../src/servers/postgres.js';
+import { fetchPostgresTools } from '../src/servers/postgres-tools.js';
+import { startTemporal, type TemporalServer } from '../src/servers/temporal.js';
+import { Cable } from './cable.js';
+
+export interface StageOptions {
+  /** the clone */
+  root: string;
+  /** the bundled workflows, where somebody has made them already */
+  bundle?: string;
+  /** major version of PostgreSQL, 18 unless said */
+  version?: number;
+}
+
+/**
+ * Servers to be killed, with a cable to each that can be pulled: workers go through the cables, the operator and the
+ * checks go straight. One stage serves many rounds, each with a database and workers of its own.
+ */
+export class Stage {
+  /** those that are to be running now */
+  readonly workers = new Set<ChildProcess>();
+  /** what the workers of this round are given beside what all have */
+  variables: Record<string, string> = {};
+
+  private constructor(
+    readonly root: string,
+    readonly folder: string,
+    readonly postgres: PostgresServer,
+    readonly temporal: TemporalServer,
+    readonly toPostgres: Cable,
+    readonly toTemporal: Cable,
+    readonly tools: PgTools,
+    private connection: Connection,
+  ) {}
+
+  static async set({ root, bundle, version = 18 }: StageOptions): Promise<Stage> {
+    const folder = mkdtempSync(join(tmpdir(), 'rekey-chaos-'));
+    mkdirSync(join(folder, 'plans'));
+    const undo: (() => Promise<unknown>)[] = [];
+    try {
+      const tools = await fetchPostgresTools(version);
+      if (!tools) throw new Error('there is no pg_dump to compare schemas with');
+      const postgres = await startPostgres({ version, own: true, settings: { log_min_messages: 'error' } });
+      undo.push(() => postgres.stop());
+      const temporal = await startTemporal({ own: true });
+      undo.push(() => temporal.stop());
+      const code = bundle ?? (await bundled(root));
+      writeFileSync(join(folder, 'bundle.js'), code);
+      const [host = '', port = ''] = temporal.address.split(':');
+      const toTemporal = await Cable.to(host, Number(port));
+      const toPostgres = await Cable.to(postgres.host, postgres.port);
+      const connection = await Connection.connect({ address: temporal.address });
+      return new Stage(root, folder, postgres, temporal, toPostgres, toTemporal, tools, connection);
+    } catch (error) {
+      for (const step of undo.reverse()) await step().catch(() => undefined);
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get client(): Client {
+    return new Client({ connection: this.connection, namespace: this.temporal.namespace });
+  }
+
+  get workerLog(): string {
+    const path = join(this.folder, 'worker.log');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  /** A worker as a process of its own, by way of the cables; its clock is wrong by that many ms. */
+  startWorker(clockWrongBy = 0): ChildProcess {
+    const output = openSync(join(this.folder, 'worker.log'), 'a');
+    const compiled = existsSync(join(__dirname, 'worker.js'));
+    const args = [
+      ...(clockWrongBy ? ['-r', join(this.root, 'chaos/wrong-clock.js')] : []),
+      ...(compiled
+        ? [join(__dirname, 'worker.js')]
+        : ['-r', join(this.root, 'test/setup/register.js'), join(__dirname, 'worker.ts')]),
+    ];
+    const child = spawn(process.execPath, args, {
+      cwd: this.root,
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: `127.0.0.1:${this.toTemporal.port}`,
+        TEMPORAL_NAMESPACE: this.temporal.namespace,
+        REKEY_PLANS: join(this.folder, 'plans'),
+        REKEY_BACKUPS: join(this.folder, 'backups'),
+        REKEY_CHAOS_BUNDLE: join(this.folder, 'bundle.js'),
+        REKEY_PG_BIN: this.tools.bin,
+        REKEY_CLOCK_WRONG_BY: String(clockWrongBy),
+        ...this.variables,
+      },
+      stdio: ['ignore', output, output],
+    });
+    this.workers.add(child);
+    child.once('exit', () => this.workers.delete(child));
+    return child;
+  }
+
+  async endWorkers(signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
+    await Promise.all([...this.workers].map((worker) => endWorker(worker, signal)));
+  }
+
+  /** A command as it is printed, in a shell that knows where Temporal is. */
+  async type(command: string, more: Record<string, string> = {}): Promise<{ code: number; output: string }> {
+    const env = {
+      ...process.env,
+      TEMPORAL_ADDRESS: this.temporal.address,
+      PATH: `${dirname(this.temporal.cliPath)}:${process.env.PATH ?? ''}`,
+      ...more,
+    };
+    return new Promise((resolve) => {
+      execFile(
+        'sh',
+        ['-c', command],
+        { env, cwd: this.root, maxBuffer: 100_000_000 },
+        (error, stdout, stderr) => {
+          resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr });
+        },
+      );
+    });
+  }
+
+  async withDatabase<T>(database: string, work: (client: Postgres) => Promise<T>): Promise<T> {
+    const url = new URL(this.postgres.superuserUrl);
+    url.pathname = `/${database}`;
+    const client = new Postgres({ connectionString: url.href, connectionTimeoutMillis: 10_000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async strike(): Promise<void> {
+    await this.endWorkers();
+    await this.connection.close().catch(() => undefined);
+    await this.toPostgres.close();
+    await this.toTemporal.close();
+    await this.temporal.stop();
+    await this.postgres.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export async function endWorker(worker: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (worker.exitCode !== null || worker.signalCode !== null) return;
+  const gone = new Promise((resolve) => worker.once('exit', resolve));
+  worker.kill(signal);
+  // one that was frozen can't follow a polite signal
+  if (signal === 'SIGTERM') worker.kill('SIGCONT');
+  await gone;
+}
+
+async function bundled(root: string): Promise<string> {
+  const compiled = join(root, 'dist/workflows/index.js');
+  const workflowsPath = existsSync(compiled) ? compiled : join(root, 'workflows/index.ts');
+  return (await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') })).code;
+}
