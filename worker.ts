@@ -49,9 +49,16 @@ export async function createWorker(
 }
 
 /** From the compiled package the sources of the workflows are JavaScript; in a clone's tests they are TypeScript. */
-function workflows(): Pick<WorkerOptions, 'workflowsPath'> {
-  const path = join(__dirname, 'workflows', 'index');
-  return { workflowsPath: existsSync(`${path}.js`) ? `${path}.js` : `${path}.ts` };
+function workflows(): Pick<WorkerOptions, 'workflowsPath' | 'dataConverter'> {
+  const [workflowsPath, payloadConverterPath] = workflowFiles();
+  return { workflowsPath, dataConverter: { payloadConverterPath } };
+}
+
+/** The two files that a bundle of the workflows is made from: they, and what decodes what they are sent. */
+export function workflowFiles(): [workflowsPath: string, payloadConverterPath: string] {
+  const path = join(__dirname, 'workflows');
+  const end = existsSync(join(path, 'index.js')) ? 'js' : 'ts';
+  return [join(path, `index.${end}`), join(path, `payload-converter.${end}`)];
 }
 
 /** Polls until SIGINT or SIGTERM. */

@@ -26,7 +26,11 @@ async function keptBundle(): Promise<{ code: string }> {
     return { code: await readFile(path, 'utf8') };
   } catch {
     const logger = new DefaultLogger('WARN');
-    const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows/index.ts'), logger });
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: join(root, 'workflows/index.ts'),
+      payloadConverterPath: join(root, 'workflows/payload-converter.ts'),
+      logger,
+    });
     // two test files may do this at once: each writes its own file and puts it in place whole
     const own = `${path}.${process.pid}`;
     await mkdir(folder, { recursive: true });
