@@ -1,5 +1,5 @@
 import { RekeyError } from '../errors.js';
-import { noAnswer, type PostgresErrorKind, postgresErrors, unknownError } from './sqlstates.js';
+import { noAnswer, type PostgresErrorKind, postgresErrors, rowsHidden, unknownError } from './sqlstates.js';
 
 /** What was being done when PostgreSQL refused: names only. */
 export interface ErrorContext {
@@ -69,12 +69,15 @@ interface PgFields {
   schema?: unknown;
   table?: unknown;
   constraint?: unknown;
+  /** PostgreSQL's own function that raised it: in no language but its own */
+  routine?: unknown;
   errors?: unknown;
 }
 
 function kindOf(error: Error & PgFields): { kind: PostgresErrorKind; sqlstate?: string } | null {
   const code = typeof error.code === 'string' ? error.code : '';
   if (/^[0-9A-Z]{5}$/.test(code) && error.severity !== undefined) {
+    if (code === '42501' && error.routine === 'check_enable_rls') return { kind: rowsHidden, sqlstate: code };
     return { kind: postgresErrors[code] ?? postgresErrors[code.slice(0, 2)] ?? unknownError, sqlstate: code };
   }
   // localhost with two addresses fails with an AggregateError of both

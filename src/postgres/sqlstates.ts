@@ -235,3 +235,12 @@ export const noAnswer: PostgresErrorKind = {
   message: 'the server does not answer',
   remedy: 'Start the server, or correct the connection in the environment of the worker.',
 };
+
+/** 42501 of a query that row security would make smaller: a privilege would not help. */
+export const rowsHidden: PostgresErrorKind = {
+  type: 'StepFailed',
+  code: 'row-security.hides-rows',
+  message: "row-level security would hide rows of a table from Rekey's role",
+  remedy:
+    'Run alter table <table> no force row level security (select relname from pg_class where relforcerowsecurity names it), or let the role own the table; then resolve with retry.',
+};
