@@ -1,7 +1,8 @@
 import { Operator } from './operator.js';
 import { Final } from './patience.js';
 import { dumpOf } from './proof.js';
-import { drop, type Expected, prepare } from './round.js';
+import type { Expected } from './round.js';
+import { drop, prepare } from './round-database.js';
 import type { Setting } from './setting.js';
 import type { Stage } from './stage.js';
 
@@ -10,7 +11,7 @@ export interface Base {
   database: string;
   expected: Expected;
   /** how long the phase takes when nobody disturbs it, ms */
-  expectedMs: number;
+  undisturbedMs: number;
 }
 
 /** Makes what rounds start from, and one undisturbed round to compare all others with. */
@@ -20,19 +21,20 @@ export async function layBase(stage: Stage, setting: Setting, say: (text: string
   await runAll(stage, database, setting.before, say);
   const before = await dumpOf(stage, setting.ownerUrl(stage, database));
   if (setting.phase === null)
-    return { database, expected: { before, kept: '', cleanedUp: '' }, expectedMs: 0 };
+    return { database, expected: { before, kept: '', cleanedUp: '' }, undisturbedMs: 0 };
   const undisturbed = `${database}_undisturbed`;
   await prepare(stage, setting, undisturbed, database);
   const began = Date.now();
-  await runAll(stage, undisturbed, [setting.phase], say);
-  const expectedMs = Date.now() - began;
+  const disturbed = setting.phase === null ? setting.phases.slice(0, -1) : [setting.phase];
+  await runAll(stage, undisturbed, disturbed, say);
+  const undisturbedMs = Date.now() - began;
   const kept = await dumpOf(stage, setting.ownerUrl(stage, undisturbed));
-  const last = setting.phases.at(-2) === setting.phase;
+  const last = setting.phases.at(-2) === disturbed.at(-1);
   // before the last phase cleanup has nothing that it may do
   if (last) await runAll(stage, undisturbed, ['cleanup'], say);
   const cleanedUp = await dumpOf(stage, setting.ownerUrl(stage, undisturbed));
   await drop(stage, undisturbed);
-  return { database, expected: { before, kept, cleanedUp }, expectedMs };
+  return { database, expected: { before, kept, cleanedUp }, undisturbedMs };
 }
 
 async function runAll(

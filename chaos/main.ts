@@ -4,7 +4,6 @@ import { chaosOptions, usage } from './options.js';
 import { Play } from './play.js';
 import { Results } from './results.js';
 import type { RoundResult } from './round.js';
-import { describeSchedule, type Schedule } from './schedule.js';
 import { Stage } from './stage.js';
 import { testappSetting } from './testapp-setting.js';
 
@@ -37,8 +36,7 @@ async function main(): Promise<void> {
     const play = await Play.of(stage, setting, say);
     say(`undisturbed it takes ${(play.undisturbedMs / 1000).toFixed(1)} s`);
     for (const seed of seeds) {
-      const schedule = play.schedule(seed);
-      const result = await play.round(schedule);
+      const result = await play.round(seed);
       if (ending) return;
       const held = result.complaints.length === 0;
       say(`seed ${seed}: ${held ? 'held' : 'BROKE'}; ${summary(result)}`);
@@ -55,7 +53,7 @@ async function main(): Promise<void> {
           seed,
           commit,
           held,
-          story: story(schedule),
+          story: result.story,
           complaints: result.complaints.join('; ').slice(0, 500),
         });
     }
@@ -64,10 +62,6 @@ async function main(): Promise<void> {
     await end();
   }
   process.exitCode = broke === 0 ? 0 : 1;
-}
-
-function story(schedule: Schedule): string {
-  return `${schedule.story}: ${describeSchedule(schedule)}`;
 }
 
 function summary({ outcomes, parked, operations, retried, struck, seconds }: RoundResult): string {

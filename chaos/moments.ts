@@ -26,8 +26,9 @@ export class Moments {
       while (!this.over && Date.now() < this.began + moment.afterMs) await sleep(20);
     } else {
       await new Promise<void>((resolve) => {
-        const before = this.seen.get(moment.step);
-        this.seen.set(moment.step, () => {
+        const what = `${moment.phase} ${moment.step}`;
+        const before = this.seen.get(what);
+        this.seen.set(what, () => {
           before?.();
           resolve();
         });
@@ -57,9 +58,9 @@ export class Moments {
             `select application_name as name from pg_stat_activity
              where datname = current_database() and application_name like 'rekey %'`,
           );
-          for (const [step, resolve] of this.seen) {
-            if (!rows.some(({ name }) => name.split(' ').includes(step))) continue;
-            this.seen.delete(step);
+          for (const [what, resolve] of this.seen) {
+            if (!rows.some(({ name }) => `${name} `.startsWith(`rekey ${what} `))) continue;
+            this.seen.delete(what);
             resolve();
           }
           await sleep(10);

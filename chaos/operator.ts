@@ -18,6 +18,8 @@ export interface Ending {
 export class Operator {
   /** `step code` of everything that parked and was told to try again */
   readonly parked: string[] = [];
+  /** workflow id of the phase that was open when it last looked; a migration names its phase's */
+  openPhase: string | null = null;
 
   constructor(
     private readonly stage: Stage,
@@ -40,7 +42,11 @@ export class Operator {
    * Answers its checkpoints, tells what parks to try again, until it is closed. A Final error where it is not closed
    * within `ms`, or parks without end.
    */
-  async see(workflowId: string, answer: (checkpoint: string) => Answer, ms: number): Promise<Ending> {
+  async see(
+    workflowId: string,
+    answer: (checkpoint: string, phase: string) => Answer,
+    ms: number,
+  ): Promise<Ending> {
     const deadline = Date.now() + ms;
     let asked = '';
     let last: Status | null = null;
@@ -55,6 +61,7 @@ export class Operator {
       ).catch(() => null);
       last = status ?? last;
       if (status) {
+        this.openPhase = status.workflowId;
         const key = `${status.state} ${status.step} ${status.next[0]} ${status.checkpoint?.approvals.length}`;
         if (key !== asked && (await this.decide(status, answer))) asked = key;
       }
@@ -93,7 +100,10 @@ export class Operator {
   }
 
   /** True where there is nothing more to say to this state. */
-  private async decide(status: Status, answer: (checkpoint: string) => Answer): Promise<boolean> {
+  private async decide(
+    status: Status,
+    answer: (checkpoint: string, phase: string) => Answer,
+  ): Promise<boolean> {
     if (status.state === 'parked' && status.failure) {
       const { step, code, message } = status.failure;
       this.say(`parked at ${step}: ${code} ${message}`);
@@ -102,7 +112,7 @@ export class Operator {
       return this.type(status, '"action":"retry"');
     }
     if (status.state !== 'waiting-for-approval' || !status.checkpoint) return false;
-    return this.type(status, ` --name ${answer(status.checkpoint.name)} `);
+    return this.type(status, ` --name ${answer(status.checkpoint.name, status.phase)} `);
   }
 
   private async type({ next }: Status, what: string): Promise<boolean> {

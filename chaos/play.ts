@@ -1,13 +1,18 @@
 import { type Base, layBase } from './base.js';
-import { playRound, type RoundResult } from './round.js';
-import { describeSchedule, type Schedule, scheduleOf } from './schedule.js';
+import { describePhaseStory, phaseSchedule, tellPhase } from './phase-story.js';
+import { playRound, type RoundResult, type World } from './round.js';
+import { describeSchedule, type Schedule } from './schedule.js';
 import type { Setting } from './setting.js';
 import type { Stage } from './stage.js';
+import { describeWholeStory, tellWhole, wholeSchedule } from './whole-story.js';
 
-/** Not what was measured: a seed is the same round on every machine. */
-const spanMs = 8_000;
+export interface Played extends RoundResult {
+  seed: number;
+  /** what the operator did and what struck, on one line */
+  story: string;
+}
 
-/** Rounds of one phase on one stage, one after the other. */
+/** Rounds on one stage, one after the other. */
 export class Play {
   private constructor(
     private readonly stage: Stage,
@@ -20,21 +25,32 @@ export class Play {
     return new Play(stage, setting, await layBase(stage, setting, say), say);
   }
 
-  /** ms that the phase takes when nobody disturbs it */
+  /** ms that it takes when nobody disturbs it */
   get undisturbedMs(): number {
-    return this.base.expectedMs;
+    return this.base.undisturbedMs;
   }
 
-  schedule(seed: number): Schedule {
-    const last = this.setting.phases.at(-2) === this.setting.phase;
-    const schedule = scheduleOf(seed, spanMs, 4);
-    // cleanup comes when all phases are done
-    return schedule.story === 'cleaned-up' && !last ? { ...schedule, story: 'kept' } : schedule;
+  round(seed: number): Promise<Played> {
+    const { phase, phases } = this.setting;
+    if (phase === null) {
+      const schedule = wholeSchedule(seed, phases);
+      return this.play(schedule, describeWholeStory(schedule), (world) => tellWhole(world, schedule));
+    }
+    const schedule = phaseSchedule(seed, phase, phases.at(-2) === phase);
+    return this.play(schedule, describePhaseStory(schedule), (world) => tellPhase(world, schedule));
   }
 
-  async round(schedule: Schedule): Promise<RoundResult> {
-    const { stage, setting, base, say } = this;
-    say(`seed ${schedule.seed}: ${schedule.story}; ${describeSchedule(schedule)}`);
-    return playRound({ stage, setting, base: base.database, expected: base.expected, schedule, say });
+  private async play(
+    schedule: Schedule,
+    told: string,
+    tell: (world: World) => ReturnType<typeof tellPhase>,
+  ): Promise<Played> {
+    const { stage, setting, say } = this;
+    const { database: base, expected } = this.base;
+    const story = `${told}; ${describeSchedule(schedule)}`;
+    say(`seed ${schedule.seed}: ${story}`);
+    const patience = setting.phase === null ? 600_000 : 180_000;
+    const result = await playRound({ stage, setting, base, expected, schedule, tell, say, patience });
+    return { ...result, seed: schedule.seed, story };
   }
 }

@@ -1,18 +1,5 @@
 import { between, oneOf, type Random, seeded } from './random.js';
 
-/** What the operator does in a round. */
-export const stories = [
-  'kept',
-  'rejected',
-  'swapped-back',
-  'cancelled',
-  'rolled-back-later',
-  'terminated',
-  'undone',
-  'cleaned-up',
-] as const;
-export type Story = (typeof stories)[number];
-
 export const faultNames = [
   'worker killed',
   'worker stopped',
@@ -31,8 +18,8 @@ export const faultNames = [
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
-/** Either some time after the beginning, or some time after a session for this step was seen in the database. */
-export type Moment = { afterMs: number } | { step: string; plusMs: number };
+/** Either some time after the beginning, or some time after a session of this phase and step was seen in the database. */
+export type Moment = { afterMs: number } | { phase: string; step: string; plusMs: number };
 
 export interface Strike {
   fault: FaultName;
@@ -41,8 +28,10 @@ export interface Strike {
   forMs: number;
 }
 
-export interface Schedule {
+/** What happens in the round of a seed. */
+export interface Schedule<Story = unknown> {
   seed: number;
+  /** what the operator does */
   story: Story;
   strikes: Strike[];
   /** when the story's own interruption comes: the cancel, the terminate */
@@ -51,60 +40,51 @@ export interface Schedule {
   clocks: number[];
 }
 
-const forwardSteps = ['preflight', 'addColumns', 'map', 'buildTwins', 'validate', 'swapKeys'];
-const backSteps = ['swapKeysBack', 'dropTwins', 'unmap', 'dropColumns'];
-const cleanupSteps = ['dropLegacy', 'buildIndexes', 'archiveMapping'];
-
-/**
- * What happens in the round of this seed: pure, so that a failed round can be had again. `spanMs` is about what a
- * round takes without disturbance, `most` how many faults there may be.
- */
-export function scheduleOf(seed: number, spanMs: number, most: number): Schedule {
-  const random = seeded(Math.imul(seed, 0x9e3779b1));
-  const story = oneOf(random, stories);
-  const steps = stepsOf(story);
-  const strikes = Array.from({ length: between(random, 1, most) }, () => strike(random, steps, spanMs));
-  const turnSteps = story === 'cancelled' || story === 'terminated' ? forwardSteps : steps;
-  return {
-    seed,
-    story,
-    strikes,
-    turn: moment(random, turnSteps, spanMs),
-    clocks: [0, 1].map(() => (random() < 0.2 ? between(random, -86_400_000, 86_400_000) : 0)),
-  };
+/** Where something may strike: steps that the story comes through, in phases that it comes through. */
+export interface Places {
+  phases: string[];
+  steps: string[];
+  /** about what a round takes without disturbance, ms; not what was measured, so that a seed is the same everywhere */
+  spanMs: number;
 }
 
-/** The steps that this story comes through: a fault that is aimed at another one would never strike. */
-function stepsOf(story: Story): string[] {
-  if (story === 'kept') return forwardSteps;
-  if (story === 'cleaned-up') return [...forwardSteps, ...cleanupSteps];
-  if (story === 'rejected') return [...forwardSteps.slice(0, -1), ...backSteps];
-  return [...forwardSteps, ...backSteps];
+export const forwardSteps = ['preflight', 'addColumns', 'map', 'buildTwins', 'validate', 'swapKeys'];
+export const backSteps = ['swapKeysBack', 'dropTwins', 'unmap', 'dropColumns'];
+export const cleanupSteps = ['dropLegacy', 'buildIndexes', 'archiveMapping'];
+
+/** A seed's numbers; consecutive seeds have nothing in common. */
+export function numbersOf(seed: number): Random {
+  return seeded(Math.imul(seed, 0x9e3779b1));
 }
 
-function strike(random: Random, steps: string[], spanMs: number): Strike {
-  const fault = oneOf(random, faultNames);
-  // longer than a heartbeat's timeout, so that its successor is at work when it wakes up
-  const forMs = fault === 'worker frozen' ? between(random, 10_500, 13_000) : between(random, 50, 2_500);
-  return { fault, at: moment(random, steps, spanMs), forMs };
+export function strikesOf(random: Random, places: Places, count: number): Strike[] {
+  return Array.from({ length: count }, () => {
+    const fault = oneOf(random, faultNames);
+    // longer than a heartbeat's timeout, so that its successor is at work when it wakes up
+    const forMs = fault === 'worker frozen' ? between(random, 10_500, 13_000) : between(random, 50, 2_500);
+    return { fault, at: momentOf(random, places), forMs };
+  });
 }
 
 /** Two of three are aimed at a step: the short ones, where it matters most, are hardly ever hit by chance. */
-function moment(random: Random, steps: string[], spanMs: number): Moment {
+export function momentOf(random: Random, { phases, steps, spanMs }: Places): Moment {
   return random() < 0.67
-    ? { step: oneOf(random, steps), plusMs: between(random, 0, 150) }
+    ? { phase: oneOf(random, phases), step: oneOf(random, steps), plusMs: between(random, 0, 150) }
     : { afterMs: between(random, 0, spanMs) };
 }
 
+/** Two workers; one in five has a clock that is up to a day wrong. */
+export function clocksOf(random: Random): number[] {
+  return [0, 1].map(() => (random() < 0.2 ? between(random, -86_400_000, 86_400_000) : 0));
+}
+
 /** One line for a log and for the file of results. */
-export function describeSchedule({ story, strikes, turn, clocks }: Schedule): string {
+export function describeSchedule({ strikes, clocks }: Schedule): string {
   const parts = strikes.map(({ fault, at, forMs }) => `${fault} ${describeMoment(at)} for ${forMs} ms`);
-  if (story === 'cancelled' || story === 'terminated' || story === 'undone')
-    parts.push(`${story} ${describeMoment(turn)}`);
   const wrong = clocks.filter((by) => by !== 0).map((by) => `a clock ${Math.round(by / 1000)} s wrong`);
   return [...parts, ...wrong].join('; ');
 }
 
-function describeMoment(at: Moment): string {
-  return 'step' in at ? `${at.plusMs} ms into ${at.step}` : `at ${at.afterMs} ms`;
+export function describeMoment(at: Moment): string {
+  return 'step' in at ? `${at.plusMs} ms into ${at.step} of ${at.phase}` : `at ${at.afterMs} ms`;
 }

@@ -109,8 +109,12 @@ export class Stage {
     await Promise.all([...this.workers].map((worker) => endWorker(worker, signal)));
   }
 
-  /** A command as it is printed, in a shell that knows where Temporal is. */
-  async type(command: string, more: Record<string, string> = {}): Promise<{ code: number; output: string }> {
+  /** A command as it is printed, in a shell that knows where Temporal is; killed after so many ms where that is given. */
+  async type(
+    command: string,
+    more: Record<string, string> = {},
+    killAfterMs: number | null = null,
+  ): Promise<{ code: number; output: string }> {
     const env = {
       ...process.env,
       TEMPORAL_ADDRESS: this.temporal.address,
@@ -120,8 +124,14 @@ export class Stage {
     return new Promise((resolve) => {
       execFile(
         'sh',
-        ['-c', command],
-        { env, cwd: this.root, maxBuffer: 100_000_000 },
+        ['-c', `exec ${command}`],
+        {
+          env,
+          cwd: this.root,
+          maxBuffer: 100_000_000,
+          timeout: killAfterMs ?? 0,
+          killSignal: 'SIGKILL',
+        },
         (error, stdout, stderr) => {
           resolve({ code: error ? Number(error.code ?? 1) : 0, output: stdout + stderr });
         },
