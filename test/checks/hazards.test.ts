@@ -126,6 +126,12 @@ test('FORCE ROW LEVEL SECURITY on a member stops the phase', async () => {
   expect(await scene.stops()).toEqual(['forced-row-security orders']);
 });
 
+test('and does so where it hides rows indeed: what Rekey may not see is not asked for', async () => {
+  await scene.db.sql(`create policy own on orders using (noted_by = 1);
+    alter table orders enable row level security; alter table orders force row level security`);
+  expect(await scene.stops()).toEqual(['forced-row-security orders']);
+});
+
 test.each([
   ['over one table', 'create publication lake for table orders'],
   ['for all tables', 'create publication lake for all tables'],
