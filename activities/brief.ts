@@ -1,3 +1,4 @@
+import { allowed } from '../src/decisions/rarely.js';
 import type { Phase, Plan } from '../src/plan/model.js';
 import type { PhaseRow } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
@@ -18,13 +19,13 @@ export async function briefOf(
     risk: phase.risk,
     state: row.state,
     cutOver: phase.kind === 'cleanup' ? await hasDropped(session, phase.phase) : row.cutOver,
-    tables: phase.kind === 'tables' ? phase.tables.map((t) => t.table) : [],
     checkpoints: phase.checkpoints,
     window: phase.window,
     locksWithin: plan.locks.within,
     revalidate: plan.revalidate,
     validFor: 60_000,
     tellEvery: 30_000,
+    history: allowed,
     hooks: phase.hooks,
     rollback: phase.rollback,
     backup: phase.backup,

@@ -55,7 +55,6 @@ export interface PhaseBrief {
   state: PhaseState;
   /** how far an earlier run got, for going on after terminate: its cutover has committed; for cleanup: its first drop has */
   cutOver: boolean;
-  tables: string[];
   checkpoints: Checkpoint[];
   window: Window | null;
   /** ms: the window must have this much left */
@@ -66,6 +65,8 @@ export interface PhaseBrief {
   validFor: number;
   /** ms, at least, between two messages to the parent that tell only of rows; phases that began without it tell none */
   tellEvery?: number;
+  /** of its history a run uses at most this, then it does no more than wait; phases that began without it count nothing */
+  history?: { events: number; bytes: number };
   hooks: Partial<Record<HookMoment, string>>;
   rollback: RollbackCriteria;
   backup: BackupKind;
@@ -215,7 +216,8 @@ export interface Activities {
   backup(ref: PhaseRef): Promise<BackupResult>;
   addColumns(ref: PhaseRef): Promise<StepResult>;
   dropColumns(ref: PhaseRef): Promise<StepResult>;
-  planMap(ref: PhaseRef): Promise<{ ranges: MapRange[] }>;
+  /** From the range `from` on, as many as a result can carry; `next` where there are more. */
+  planMap(ref: PhaseRef & { from?: number }): Promise<{ ranges: MapRange[]; next?: number }>;
   /** Works for `sliceMs` or until the range is done or a pause is asked for. */
   mapRange(ref: PhaseRef & MapRange & { sliceMs: number }): Promise<MapProgress>;
   finishMap(ref: PhaseRef): Promise<StepResult>;

@@ -31,9 +31,17 @@ export async function cutIntoRanges(work: PhaseWork): Promise<MapRange[]> {
     );
   }
   const cursors = await readCursors(session, ref.phase);
-  return cursors
-    .sort((a, b) => b.rowsTotal - a.rowsTotal)
-    .map((c) => ({ table: c.tableName, range: c.rangeNo, rows: c.rowsTotal }));
+  return (
+    cursors
+      // always in the same order: whoever asks for the next page goes on where the last one ended
+      .sort(
+        (a, b) =>
+          b.rowsTotal - a.rowsTotal ||
+          (a.tableName < b.tableName ? -1 : a.tableName > b.tableName ? 1 : 0) ||
+          a.rangeNo - b.rangeNo,
+      )
+      .map((c) => ({ table: c.tableName, range: c.rangeNo, rows: c.rowsTotal }))
+  );
 }
 
 /** Rows a batch, at most. */

@@ -9,14 +9,18 @@ import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js'
 import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
 import { type MapStep, Pace, Stretch } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
+import { pageOf } from './range-pages.js';
 import { runAll, Tally } from './run-work.js';
 import { asClientsSee } from './search-path.js';
 
 /** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
-export function planMap(ref: PhaseRef, attempt: Attempt): Promise<{ ranges: MapRange[] }> {
-  return withPhase('planMap', ref, attempt, async (work) => ({
-    ranges: work.record.cutOver ? [] : await cutIntoRanges(work),
-  }));
+export function planMap(
+  ref: PhaseRef & { from?: number },
+  attempt: Attempt,
+): Promise<{ ranges: MapRange[]; next?: number }> {
+  return withPhase('planMap', ref, attempt, async (work) =>
+    pageOf(work.record.cutOver ? [] : await cutIntoRanges(work), ref.from ?? 0),
+  );
 }
 
 /**

@@ -25,10 +25,12 @@ export function announce(run: Run): void {
   const before = shown.get(run) ?? { attributes: '', state: '', memo: '' };
   const details = detailsOf(status, nextCommands(run));
   setCurrentDetails(details);
+  // of 1,000 tables the query tells, a memo is an event of the history each time
+  const inMemo = { ...status, progress: fewTables(status.progress) };
   // asOf alone is no change
-  const memo = JSON.stringify({ ...status, asOf: null });
+  const memo = JSON.stringify({ ...inMemo, asOf: null });
   const isNew = memo !== before.memo;
-  if (isNew) upsertMemo({ status });
+  if (isNew) upsertMemo({ status: inMemo });
   const attributes = showAttributes(run.attributes, status, before.attributes);
   const state = [
     status.state,

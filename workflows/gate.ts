@@ -1,5 +1,6 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Gate } from '../src/decisions/model.js';
+import { deadlineAfter, lookAgainAfter } from '../src/decisions/rarely.js';
 import type { Checkpoint } from '../src/plan/model.js';
 import { RollBack, type Run, stoppable } from './run.js';
 import { attempt, runStep } from './steps.js';
@@ -81,8 +82,14 @@ async function openGate(run: Run, checkpoint: Checkpoint): Promise<Gate> {
 
 async function untilDecided(run: Run, checkpoint: Checkpoint, recheck: Recheck | null): Promise<GateEnd> {
   const often = run.brief?.revalidate ?? hour;
-  const every = (openedAt: number) => (Date.now() - openedAt < 48 * hour ? often : 6 * often);
+  const every = (openedAt: number) => {
+    const waited = Date.now() - openedAt;
+    // as runs did that began before this was counted
+    if (!run.brief?.history) return waited < 48 * hour ? often : 6 * often;
+    return lookAgainAfter(often, waited);
+  };
   let due = Date.now() + every(Date.now());
+  let looks = recheck;
   let checking: Checking | null = null;
   for (;;) {
     const gate = run.gate;
@@ -111,10 +118,15 @@ async function untilDecided(run: Run, checkpoint: Checkpoint, recheck: Recheck |
       await onTimeout(run, gate, checkpoint);
       continue;
     }
-    if (recheck && checking === null && now >= due) checking = check(run, recheck);
+    if (looks && checking === null && run.full >= 1) {
+      looks = null;
+      run.note('it has waited for so long that its history is nearly full: it looks no more while it waits');
+      run.changed();
+    }
+    if (looks && checking === null && now >= due) checking = check(run, looks);
     const wake = Math.min(
       gate.deadline ?? Number.POSITIVE_INFINITY,
-      checking || !recheck ? Number.POSITIVE_INFINITY : due,
+      checking || !looks ? Number.POSITIVE_INFINITY : due,
     );
     const changed = () => run.gate?.state !== 'open' || checking?.ended === true;
     if (wake === Number.POSITIVE_INFINITY) await condition(changed);
@@ -134,7 +146,7 @@ async function onTimeout(run: Run, gate: Gate, { onTimeout: plan, timeout }: Che
     run.gate = { ...gate, state: 'timed-out' };
     throw new RollBack(`${gate.checkpoint} was not approved in time`);
   }
-  const deadline = Date.now() + (timeout ?? hour);
+  const deadline = Date.now() + deadlineAfter(timeout ?? hour, run.full);
   run.gate = { ...gate, deadline };
   run.note(`${gate.checkpoint} was not approved by ${new Date(gate.deadline ?? 0).toISOString()}: escalated`);
   run.changed();

@@ -1,17 +1,17 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { MapProgress, MapRange } from '../activities/contract.js';
+import { longestSlice } from '../src/decisions/rarely.js';
 import type { TableProgress } from '../src/decisions/status.js';
 import type { Run } from './run.js';
 import { call } from './world.js';
 
 const shortestSlice = 5_000;
-const longestSlice = 120_000;
 /** ms between two memos about progress: each is an event of the history */
 const showEvery = 30_000;
 
 /** The whole of `map`: some ranges at a time, each in slices of time, and what remains at the end. */
 export async function mapTables(run: Run): Promise<void> {
-  const { ranges } = await call('planMap', 'plans the ranges of map', run.ref);
+  const ranges = await allRanges(run);
   const seen = new Map<string, MapProgress>();
   const waiting = [...ranges];
   const parallel = Math.max(1, Math.min(run.brief?.parallel ?? 1, waiting.length));
@@ -30,6 +30,18 @@ export async function mapTables(run: Run): Promise<void> {
   show(run, ranges, seen, true);
   raise(first);
   await call('finishMap', 'records what map left to record', run.ref);
+}
+
+/** A result has room for some hundreds of ranges; a phase of many tables has more. */
+async function allRanges(run: Run): Promise<MapRange[]> {
+  const first = await call('planMap', 'plans the ranges of map', run.ref);
+  const { ranges } = first;
+  for (let { next } = first; next !== undefined; ) {
+    const more = await call('planMap', `the ranges of map from ${next} on`, { ...run.ref, from: next });
+    ranges.push(...more.ranges);
+    next = more.next;
+  }
+  return ranges;
 }
 
 function raise(first: { error: unknown } | null): void {
@@ -53,7 +65,7 @@ async function drive(
       seen.set(`${table}/${number}`, progress);
       show(run, ranges, seen);
       if (progress.done) break;
-      sliceMs = Math.min(sliceMs * 2, longestSlice);
+      sliceMs = Math.min(sliceMs * 2, longestSlice(run.full));
     }
   }
 }

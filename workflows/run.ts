@@ -146,6 +146,14 @@ export class Run {
     return !this.journalGone;
   }
 
+  /** How much of its history is used, of what it allows itself: at 1 it does no more than wait. */
+  get full(): number {
+    const most = this.brief?.history;
+    if (!most) return 0;
+    const { historyLength, historySize } = workflowInfo();
+    return Math.max(historyLength / most.events, historySize / most.bytes);
+  }
+
   /** True where the phase should stop going forward. Asked after every step: an error's class does not tell. */
   get cancelled(): boolean {
     return CancellationScope.current().consideredCancelled;

@@ -12,6 +12,7 @@ import type {
   ValidationResult,
   WayBack,
 } from '../../activities/contract.js';
+import { pageOf } from '../../activities/range-pages.js';
 import type { ErrorType } from '../../src/errors.js';
 import type { Checkpoint, CheckpointName, PhaseKind } from '../../src/plan/model.js';
 
@@ -116,7 +117,6 @@ export class FakeWorld {
       risk: null,
       state: this.phases.find((one) => one.phase === phase)?.state ?? 'new',
       cutOver: this.cutOver,
-      tables: ['users'],
       checkpoints: [],
       window: null,
       locksWithin: 1000,
@@ -189,9 +189,12 @@ export class FakeWorld {
       },
       addColumns: step('addColumns'),
       dropColumns: step('dropColumns'),
-      planMap: async () => {
+      planMap: async ({ from = 0 }) => {
         await this.called('planMap');
-        return { ranges: this.ranges.map(({ table, range, rows }) => ({ table, range, rows })) };
+        return pageOf(
+          this.ranges.map(({ table, range, rows }) => ({ table, range, rows })),
+          from,
+        );
       },
       mapRange: async ({ table, range, sliceMs }): Promise<MapProgress> => {
         this.running += 1;

@@ -227,10 +227,12 @@ export function untilState(
   handle: WorkflowHandle,
   state: Status['state'],
   more: (status: Status) => boolean = () => true,
+  ms?: number,
 ): Promise<Status> {
   return until(
     () => statusOf(handle),
     (status) => status.state === state && more(status),
+    ms,
   );
 }
 
