@@ -20,23 +20,25 @@ export class Moments {
     this.watching = this.watch();
   }
 
-  /** True once it has come; false where everything was over before. */
-  async come(moment: Moment): Promise<boolean> {
+  /** True once it has come; false where everything was over before, or nobody waits for it any more. */
+  async come(moment: Moment, given: AbortSignal = new AbortController().signal): Promise<boolean> {
+    const over = () => this.over || given.aborted;
     if ('afterMs' in moment) {
-      while (!this.over && Date.now() < this.began + moment.afterMs) await sleep(20);
+      while (!over() && Date.now() < this.began + moment.afterMs) await sleep(20);
     } else {
       await new Promise<void>((resolve) => {
+        given.addEventListener('abort', () => resolve());
         const what = `${moment.phase} ${moment.step}`;
         const before = this.seen.get(what);
         this.seen.set(what, () => {
           before?.();
           resolve();
         });
-        if (this.over) resolve();
+        if (over()) resolve();
       });
-      if (!this.over) await sleep(moment.plusMs);
+      if (!over()) await sleep(moment.plusMs);
     }
-    return !this.over;
+    return !over();
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Does it again until it works: while servers come and go most things fail now and then. The last error after `ms`. */
-export async function insist<T>(work: () => Promise<T>, ms = 60_000): Promise<T> {
+/**
+ * Does it again until it works: while servers come and go most things fail now and then. The last error after `ms`;
+ * one try that has not answered after `eachMs` counts as failed.
+ */
+export async function insist<T>(work: () => Promise<T>, ms = 60_000, eachMs = 10_000): Promise<T> {
   for (const deadline = Date.now() + ms; ; ) {
     try {
-      return await within(work(), 10_000);
+      return await within(work(), eachMs);
     } catch (error) {
       if (Date.now() > deadline || error instanceof Final) throw error;
       await sleep(100);

@@ -37,7 +37,7 @@ export function phaseSchedule(seed: number, phase: string, last: boolean): Sched
     steps: stepsOf(story),
     spanMs: 8_000,
   };
-  const early = story === 'cancelled' || story === 'terminated';
+  const early = ['cancelled', 'terminated', 'undone'].includes(story);
   return {
     seed,
     story,
@@ -85,16 +85,16 @@ export async function tellPhase(world: World, schedule: Schedule<PhaseStory>): P
     case 'cancelled': {
       const cancelled = world.at(schedule.turn, () => world.operator.cancel(id));
       const ending = await forward();
-      await cancelled;
+      await cancelled();
       // a cancel that comes too late changes nothing
       return world.ended(ending, { 'rolled-back': 'before', done: 'kept' });
     }
     case 'terminated': {
       const terminated = world.at(schedule.turn, () => world.operator.terminate(id));
       const ending = await forward();
+      await terminated();
       // one that was over by then is not disturbed
       if (ending.outcome === 'done') return 'kept';
-      await terminated;
       if (ending.status !== 'TERMINATED') throw new Final(`it was terminated and is ${ending.status}`);
       const again = await world.run('runPhase', `${id}-again`, { phase }, answer);
       return world.ended(again, { done: 'kept' });
@@ -102,7 +102,7 @@ export async function tellPhase(world: World, schedule: Schedule<PhaseStory>): P
     case 'undone': {
       const terminated = world.at(schedule.turn, () => world.operator.terminate(id));
       await forward();
-      await terminated;
+      await terminated();
       await world.undo('');
       return 'before';
     }

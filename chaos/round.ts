@@ -27,14 +27,16 @@ export interface World {
   operator: Operator;
   /** starts a workflow and sees it to its end, whatever that is */
   run(type: string, workflowId: string, input: object, answer: AnswerFor): Promise<Ending>;
-  /** does it when the moment comes, if it comes before the round is over */
-  at(moment: Moment, work: () => Promise<void>): Promise<void>;
+  /** does it when the moment comes; what this answers waits for it where it has come, and gives it up where not */
+  at(moment: Moment, work: () => Promise<void>): () => Promise<void>;
   /** workflow id of the phase that was open when somebody last looked */
   openPhase(): string;
   /** whether every phase but cleanup is done, and cleanup is not open */
   doneButCleanup(): Promise<boolean>;
   /** `rekey undo`, without workers, until it has gone through */
   undo(flags: string): Promise<void>;
+  /** the clients go home: nobody translates a key any more, and foundation may go */
+  endLoad(): Promise<void>;
   /** the state that belongs to this outcome; a Final error for any other */
   ended(ending: Ending, expected: Record<string, keyof Expected>): keyof Expected;
 }
@@ -91,6 +93,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   const outcomes: string[] = [];
   const complaints: string[] = [];
   const under: Promise<void>[] = [];
+  let verdict: LoadVerdict | null = null;
   const world: World = {
     id: setting.phase === null ? database : `${database}/${setting.phase}`,
     phase: setting.phase,
@@ -104,9 +107,13 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
       return ending;
     },
     at(moment, work) {
-      const done = moments.come(moment).then((come) => (come ? work() : undefined));
+      const given = new AbortController();
+      const done = moments.come(moment, given.signal).then((come) => (come ? work() : undefined));
       under.push(done);
-      return done;
+      return () => {
+        given.abort();
+        return done;
+      };
     },
     openPhase: () => operator.openPhase ?? open,
     doneButCleanup: () =>
@@ -124,6 +131,9 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
       await undoByHand(stage, setting, database, flags, random);
       outcomes.push('undone');
     },
+    async endLoad() {
+      verdict ??= await load.stop();
+    },
     ended(ending, of) {
       const state = of[ending.outcome ?? ''];
       if (state) return state;
@@ -133,13 +143,12 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     },
   };
   for (const strike of schedule.strikes)
-    void world.at(strike.at, async () => {
+    world.at(strike.at, async () => {
       struck += 1;
       say(`${strike.fault}, for ${strike.forMs} ms`);
       await faults.strike(strike);
     });
   let state: keyof Expected | null = null;
-  let verdict: LoadVerdict = { complaints: [], operations: 0, retried: 0 };
   try {
     state = await options.tell(world);
   } catch (error) {
@@ -149,7 +158,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     await moments.stop();
     await Promise.all(under);
     await stage.endWorkers('SIGTERM');
-    verdict = await load.stop();
+    verdict ??= await load.stop();
   }
   complaints.push(...verdict.complaints);
   if (state !== null) {

@@ -21,12 +21,14 @@ export async function undoByHand(
     ...setting.variables,
   };
   let kills = Math.floor(random() * 3);
-  await insist(async () => {
+  const ms = 180_000;
+  const type = async () => {
     const killAfterMs = kills > 0 ? 300 + Math.floor(random() * 2_000) : null;
     kills -= 1;
     const { code, output } = await stage.type(command, env, killAfterMs);
     if (code !== 0) throw new Error(`undo ended with ${code}: ${output.trim()}`);
-  }, 120_000).catch((error: Error) => {
+  };
+  await insist(type, ms, ms).catch((error: Error) => {
     throw new Final(error.message);
   });
 }

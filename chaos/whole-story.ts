@@ -86,7 +86,7 @@ export async function tellWhole(
       await operator.terminate(phase);
     },
   }[story.interruption];
-  if (strike) void world.at(turn, strike);
+  if (strike) world.at(turn, strike);
   for (let runs = 1; ; runs += 1) {
     const ending = await world.run('runMigration', id, {}, answer);
     if (ending.outcome === 'done' && story.end === 'cleaned up') return 'cleanedUp';
@@ -95,11 +95,16 @@ export async function tellWhole(
     if (ending.status === 'FAILED' || runs === 5)
       throw new Final(`the migration ended ${ending.outcome ?? ending.status}: ${ending.why ?? ''}`);
   }
-  if (story.end === 'undone') await world.undo('--foundation');
-  else
+  if (story.end === 'undone') {
+    await world.undo('');
+    await world.endLoad();
+    await world.undo('--foundation');
+  } else {
     for (const phase of world.phases.slice(0, -1).reverse()) {
+      if (phase === 'foundation') await world.endLoad();
       const ending = await world.run('rollBackPhase', `${id}/back/${phase}`, { phase }, answer);
       world.ended(ending, { 'rolled-back': 'before' });
     }
+  }
   return 'before';
 }
