@@ -1,7 +1,7 @@
 // npm test: type check, lint and all tests, on a clean clone too. The last line is `N passed, N failed`.
-// Arguments go to jest: `npm test -- test/plan` runs one area.
+// Arguments go to jest: `npm test -- test/plan` runs one area. REKEY_RELIABILITY=write writes docs/reliability.md of it.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,8 @@ try {
   const file = join(results, 'jest.json');
   // a failed test may leave something open, which must not keep the machine waiting
   const jest = ['--forceExit', '--json', `--outputFile=${file}`, ...process.argv.slice(2)];
-  const good = run(tool('jest'), jest);
+  const figures = join(results, 'figures.jsonl');
+  const good = run(tool('jest'), jest, { ...process.env, REKEY_FIGURES: figures });
   if (existsSync(file)) {
     const report = JSON.parse(readFileSync(file, 'utf8'));
     passed += report.numPassedTests;
@@ -40,12 +41,29 @@ try {
     const left = report.numPendingTests + report.numTodoTests;
     failed += report.numFailedTests + report.numRuntimeErrorTestSuites + (process.argv.length > 2 ? 0 : left);
     if (report.numTotalTests === 0) count('no test ran', false);
+    if (process.env.REKEY_RELIABILITY === 'write') await writeReliability(report, figures);
   } else {
     count('jest gave no results', false);
   }
   if (!good && failed === 0) count('jest', false);
 } finally {
   rmSync(results, { recursive: true, force: true });
+}
+
+async function writeReliability(report, file) {
+  const { chaosResults, reliabilityText } = await import('./reliability.mjs');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').filter(Boolean) : [];
+  try {
+    const text = reliabilityText(
+      report,
+      lines.map((line) => JSON.parse(line)),
+      chaosResults(),
+    );
+    writeFileSync(join(root, 'docs/reliability.md'), text);
+  } catch (error) {
+    console.log(error.message);
+    count('docs/reliability.md', false);
+  }
 }
 
 console.log(`${passed} passed, ${failed} failed`);

@@ -124,7 +124,7 @@ create table audit_log (
 );
 
 -- for clients whose connection is cut at COMMIT: a row here says that the transaction of that name was committed
-create table marks (tag text primary key);
+create table marks (tag text primary key, claimed boolean not null default false);
 
 create function touch() returns trigger language plpgsql as $$
 begin
