@@ -94,7 +94,7 @@ export class Harness {
     return `${this.server.taskQueue}-${this.count}`;
   }
 
-  async worker(world: FakeWorld, taskQueue: string): Promise<RunningWorker> {
+  async worker(world: Pick<FakeWorld, 'activities'>, taskQueue: string): Promise<RunningWorker> {
     const worker = await Worker.create({
       connection: this.native,
       namespace: this.server.namespace,
