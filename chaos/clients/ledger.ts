@@ -40,7 +40,8 @@ export class Ledger {
 
   /** A key that a row was seen under, in today's scheme. */
   learn(table: TableName, label: string, key: string): void {
-    this.row(table, label)?.keys.add(key);
+    const row = this.row(table, label);
+    if (row && !row.deleted) row.keys.add(key);
   }
 
   complain(text: string): void {

@@ -39,7 +39,8 @@ export const clientTables: Record<TableName, ClientTable> = {
   entries: table('id', ['n'], { account_id: 'accounts' }, 'amount'),
   codes: table('code', [], {}, 'hits'),
   code_uses: table('id', [], { code: 'codes', fallback: 'codes' }),
-  profiles: table('customer_id', ['theme'], { customer_id: 'customers' }),
+  // its key is its customer's, and changes with it
+  profiles: table(null, ['theme'], { customer_id: 'customers' }),
   teams: table('id', [], { lead_id: 'members' }),
   members: table('id', [], { team_id: 'teams' }),
   nodes: table('id', [], { parent_id: 'nodes' }),

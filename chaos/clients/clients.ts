@@ -1,0 +1,386 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Attempt, type Group, Numbers, type Operation, type Surroundings } from './attempt.js';
+import { type ClientUrls, withClient } from './database.js';
+import { type Retry, readEvents, type Stall, stalls, type Taken, unexplained } from './journal-times.js';
+import { Ledger } from './ledger.js';
+import { deleteOperations } from './operations/deletes.js';
+import { keyOperations } from './operations/keys.js';
+import { ormOperations } from './operations/orm.js';
+import { otherOperations } from './operations/others.js';
+import { transactionOperations } from './operations/transactions.js';
+import { upsertOperations } from './operations/upserts.js';
+import { readState } from './read.js';
+import { isConnectionLost, isKeysMoved, type Row, Session } from './session.js';
+import type { TableName } from './tables.js';
+
+export interface ClientsOptions {
+  urls: ClientUrls;
+  /** operations a second of all clients together, beside reports and idle transactions */
+  rate: number;
+  seed: number;
+  /** as the plan says: with `early`, upserts may be refused by a unique twin */
+  twins: 'early' | 'late';
+  /** connections may be lost at any moment; otherwise a lost one is a complaint */
+  outages?: boolean;
+  /** how long a report holds its locks, 5,000 ms unless said */
+  reportMs?: number;
+  /** how long a transaction idles, 2,000 ms unless said */
+  idleMs?: number;
+  /** these groups only */
+  groups?: Group[];
+}
+
+export interface Report {
+  operations: number;
+  /** acknowledged, by name of the operation; refused as the schema demands counts */
+  byOperation: Record<string, number>;
+  /** at a change of the schema */
+  retried: number;
+  refused: number;
+  /** 23505 on a unique twin, with `early` only */
+  refusedByTwin: number;
+  /** taken back by an outage, or never begun; what was committed unseen counts as acknowledged */
+  lost: number;
+  /** COMMIT was sent and no answer came, but it was found out */
+  decidedLater: number;
+  /** what the clients saw go wrong; good is none */
+  complaints: string[];
+  stalls: Stall[];
+  longestStallMs: number;
+}
+
+export interface LiveClients {
+  readonly ledger: Ledger;
+  /** so far, by name of the operation */
+  done(): Record<string, number>;
+  /** Lets operations under way end, closes the connections, and judges each retry by Rekey's journal. */
+  stop(): Promise<Report>;
+}
+
+interface GroupSettings {
+  as: Exclude<keyof ClientUrls, 'superuser' | 'owner'>;
+  /** connections */
+  lanes: number;
+  /** of the rate */
+  share: number;
+}
+
+/** What their roles may not read: they have keys translated. */
+const unreadable: Partial<Record<Group, TableName[]>> = { tenant: ['customers'], loader: ['accounts'] };
+
+const groups: Record<Group, GroupSettings> = {
+  orm: { as: 'app', lanes: 3, share: 0.29 },
+  star: { as: 'app', lanes: 1, share: 0.06 },
+  upsert: { as: 'app', lanes: 4, share: 0.24 },
+  transaction: { as: 'app', lanes: 2, share: 0.12 },
+  keys: { as: 'app', lanes: 2, share: 0.1 },
+  delete: { as: 'app', lanes: 2, share: 0.08 },
+  copy: { as: 'app', lanes: 1, share: 0.02 },
+  loader: { as: 'loader', lanes: 1, share: 0.04 },
+  tenant: { as: 'tenant', lanes: 1, share: 0.05 },
+  // these come by the clock, see every()
+  report: { as: 'reporter', lanes: 1, share: 0 },
+  idle: { as: 'app', lanes: 1, share: 0 },
+};
+
+export const operations: Operation[] = [
+  ...ormOperations,
+  ...upsertOperations,
+  ...transactionOperations,
+  ...keyOperations,
+  ...deleteOperations,
+  ...otherOperations,
+];
+
+/** Answers when all are connected and have begun. */
+export async function startClients(options: ClientsOptions): Promise<LiveClients> {
+  const clients = new Clients(options);
+  await clients.begin();
+  return clients;
+}
+
+class Clients implements LiveClients {
+  readonly ledger = new Ledger();
+  private readonly random: () => number;
+  private readonly counts: Record<string, number> = {};
+  private readonly retries: Retry[] = [];
+  private readonly taken: Taken[] = [];
+  private readonly seeds = new Map<TableName, Row[]>();
+  private readonly numbers: Numbers;
+  private readonly loops: Promise<void>[] = [];
+  private readonly sums = { operations: 0, refused: 0, refusedByTwin: 0, lost: 0, decidedLater: 0 };
+  private longest = 0;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: ClientsOptions) {
+    this.random = seeded(options.seed);
+    const run = `r${options.seed}-${Date.now().toString(36)}`;
+    this.numbers = new Numbers(run, this.random);
+  }
+
+  async begin(): Promise<void> {
+    await this.lookAround();
+    // every lane sleeps on it
+    setMaxListeners(0, this.stopping.signal);
+    const wanted = this.options.groups ?? (Object.keys(groups) as Group[]);
+    const lanes = wanted.flatMap((group) => {
+      let next = 0;
+      // one count for all lanes of a group: whoever is free takes what is due next
+      const take = () => next++;
+      return Array.from({ length: groups[group].lanes }, (_, lane) => ({ group, lane, take }));
+    });
+    const sessions = await Promise.all(
+      lanes.map(async ({ group, lane }) => {
+        const session = this.session(group, lane);
+        await session.open();
+        return session;
+      }),
+    );
+    const began = Date.now();
+    lanes.forEach(({ group, lane, take }, i) => {
+      this.loops.push(this.loop(group, lane, sessions[i] as Session, began, take));
+    });
+  }
+
+  done(): Record<string, number> {
+    return { ...this.counts };
+  }
+
+  async stop(): Promise<Report> {
+    this.stopping.abort();
+    await Promise.all(this.loops);
+    const events = await readEvents(this.options.urls.superuser);
+    for (const text of unexplained(this.retries, events)) this.ledger.complain(text);
+    return {
+      ...this.sums,
+      byOperation: this.done(),
+      retried: this.retries.length,
+      complaints: [...this.ledger.complaints],
+      stalls: stalls(this.taken, events),
+      longestStallMs: this.longest,
+    };
+  }
+
+  /** What stands there is known from now on; what is a seed stays as it is. */
+  private async lookAround(): Promise<void> {
+    const state = await withClient(this.options.urls.superuser, readState);
+    for (const row of state.values()) {
+      const { table, label, key } = row;
+      this.ledger.rows.set(`${table}/${label}`, {
+        ...row,
+        deleted: false,
+        keys: new Set(key === null ? [] : [key]),
+      });
+      if (!label.startsWith('seed-')) continue;
+      const rows = this.seeds.get(table) ?? [];
+      rows.push({ table, label, key });
+      this.seeds.set(table, rows);
+    }
+  }
+
+  private session(group: Group, lane: number): Session {
+    return new Session(this.options.urls[groups[group].as], {
+      name: `${group} ${lane}`,
+      patience: this.options.outages ? 20_000 : 0,
+      setting: group === 'loader' ? 'set session_replication_role = replica' : undefined,
+      unreadable: unreadable[group] ?? [],
+    });
+  }
+
+  private async loop(
+    group: Group,
+    lane: number,
+    session: Session,
+    began: number,
+    take: () => number,
+  ): Promise<void> {
+    const { signal } = this.stopping;
+    const around: Surroundings = {
+      own: new Map(),
+      // keys are looked up by each for itself
+      seeds: new Map([...this.seeds].map(([table, rows]) => [table, rows.map((row) => ({ ...row }))])),
+      numbers: this.numbers,
+      ledger: this.ledger,
+      reportMs: this.options.reportMs ?? 5_000,
+      idleMs: this.options.idleMs ?? 2_000,
+    };
+    const mix = operations.filter((operation) => operation.group === group);
+    const interval = this.every(group, around);
+    while (!signal.aborted) {
+      const index = take();
+      const due = began + index * interval;
+      if (due > Date.now()) await sleep(due - Date.now(), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
+      // each kind soon, then by weight
+      const operation = index < mix.length ? (mix[index] as Operation) : choose(mix, this.random);
+      const tag = `${this.numbers.run} ${group} ${lane} ${index}`;
+      await this.perform(operation, session, around, tag);
+      this.time(operation, due, around);
+    }
+    await session.close();
+  }
+
+  /** ms from one to the next */
+  private every(group: Group, { reportMs, idleMs }: Surroundings): number {
+    if (group === 'report') return 3 * reportMs;
+    if (group === 'idle') return 3 * idleMs;
+    return 1_000 / (this.options.rate * groups[group].share);
+  }
+
+  private time(operation: Operation, due: number, { reportMs, idleMs }: Surroundings): void {
+    const own = { report: reportMs, idle: idleMs }[operation.group as string] ?? 0;
+    const ended = Date.now() - own;
+    this.longest = Math.max(this.longest, ended - due);
+    // the short ones say nothing about stalls
+    if (ended - due > 20) this.taken.push({ operation: operation.name, due, ended });
+  }
+
+  /** Once, and once more where the schema has changed; each ends in exactly one of the outcomes that are allowed. */
+  private async perform(
+    operation: Operation,
+    session: Session,
+    around: Surroundings,
+    tag: string,
+  ): Promise<void> {
+    this.sums.operations += 1;
+    for (let again = false; ; again = true) {
+      const attempt = new Attempt(session, around, this.random, again ? `${tag} again` : tag);
+      try {
+        if (!session.isOpen) await session.open(60_000);
+        await this.send(operation, attempt);
+        if (operation.refused) this.complain(operation, 'it was not refused', tag);
+        attempt.acknowledged();
+        this.count(operation);
+        return;
+      } catch (error) {
+        if (isConnectionLost(error)) return this.afterLoss(operation, session, attempt, error);
+        if (!again && isKeysMoved(error)) {
+          const since = session.lookedAt;
+          try {
+            await session.look();
+          } catch (second) {
+            return this.afterLoss(operation, session, attempt, second);
+          }
+          const { code = '' } = error as { code?: string };
+          const everything = operation.group === 'star';
+          this.retries.push({ operation: operation.name, everything, code, since, until: session.lookedAt });
+          continue;
+        }
+        return this.afterRefusal(operation, error, tag);
+      }
+    }
+  }
+
+  /** With outages all that writes is a transaction with a mark: it says afterwards what became of it. */
+  private async send(operation: Operation, attempt: Attempt): Promise<void> {
+    const { session } = attempt;
+    const marked = this.options.outages && operation.kind !== 'read';
+    if (!marked && operation.kind !== 'transaction') {
+      await operation.run(attempt);
+      return;
+    }
+    await session.run('begin');
+    try {
+      if (marked) await session.run('insert into marks (tag) values ($1)', [attempt.tag]);
+      await operation.run(attempt);
+      await session.run('commit');
+    } catch (error) {
+      if (!isConnectionLost(error)) await session.run('rollback').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private afterRefusal(operation: Operation, error: unknown, tag: string): void {
+    const { code = '', constraint, column, message } = error as Record<string, string | undefined>;
+    const on = constraint ?? column ?? '';
+    const { refused } = operation;
+    if (refused && code === refused.code && [refused.constraint, `${refused.constraint}_uuid`].includes(on)) {
+      this.sums.refused += 1;
+      this.count(operation);
+    } else if (
+      this.options.twins === 'early' &&
+      operation.upserts &&
+      code === '23505' &&
+      uniqueTwins.has(on)
+    ) {
+      this.sums.refusedByTwin += 1;
+    } else {
+      this.complain(operation, `${code} ${on} ${message}`, tag);
+    }
+  }
+
+  private async afterLoss(
+    operation: Operation,
+    session: Session,
+    attempt: Attempt,
+    error: unknown,
+  ): Promise<void> {
+    if (!this.options.outages) {
+      this.complain(operation, `the connection was lost: ${(error as Error).message}`, attempt.tag);
+      return;
+    }
+    if (operation.kind === 'read' || operation.refused) {
+      this.sums.lost += 1;
+      return;
+    }
+    const committed = await this.wasCommitted(session, attempt.tag);
+    if (committed === null) this.complain(operation, 'what became of it could not be found out', attempt.tag);
+    else if (committed) {
+      this.sums.decidedLater += 1;
+      attempt.acknowledged();
+      this.count(operation);
+    } else this.sums.lost += 1;
+  }
+
+  /**
+   * Lays its own hand on the mark: waits for the transaction if it is still under way, and keeps it from being committed
+   * after this. Null where no server answers for two minutes.
+   */
+  private async wasCommitted(session: Session, tag: string): Promise<boolean | null> {
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
+      try {
+        await session.open(60_000);
+        await session.run('insert into marks (tag, claimed) values ($1, true) on conflict do nothing', [tag]);
+        const [mark] = await session.query('select claimed from marks where tag = $1', [tag]);
+        return mark?.claimed === false;
+      } catch (error) {
+        if (!isConnectionLost(error)) throw error;
+      }
+    }
+    return null;
+  }
+
+  private count(operation: Operation): void {
+    this.counts[operation.name] = (this.counts[operation.name] ?? 0) + 1;
+  }
+
+  private complain(operation: Operation, what: string, tag: string): void {
+    this.ledger.complain(
+      `${operation.group}: ${operation.name}: ${what} (${tag}, ${new Date().toISOString()})`,
+    );
+  }
+}
+
+/** What stands beside the arbiters of the upserts while twins are built early. */
+const uniqueTwins = new Set(['entries_account_id_n_key_uuid', 'codes_pkey_uuid']);
+
+function choose(mix: Operation[], random: () => number): Operation {
+  let left = random() * mix.reduce((sum, { weight }) => sum + weight, 0);
+  return (mix.find(({ weight }) => {
+    left -= weight;
+    return left < 0;
+  }) ?? mix[0]) as Operation;
+}
+
+/** mulberry32 */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

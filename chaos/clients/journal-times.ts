@@ -1,0 +1,92 @@
+import { withClient } from './database.js';
+
+/** Something that Rekey ran, ms since the epoch by the server's clock. */
+export interface Event {
+  phase: string;
+  step: string;
+  from: number;
+  to: number;
+  /** what clients may notice of it: keys of another type, other columns, or nothing */
+  changes: 'keys' | 'columns' | 'nothing';
+}
+
+/** All statements and ends of steps in Rekey's journal, oldest first; none where there is no journal. */
+export async function readEvents(superuserUrl: string): Promise<Event[]> {
+  return withClient(superuserUrl, async (client) => {
+    const { rows: there } = await client.query<{ there: boolean }>(
+      `select to_regclass('rekey.journal') is not null as there`,
+    );
+    if (!there[0]?.there) return [];
+    const { rows } = await client.query<Event>(
+      `select phase, step, extract(epoch from at)::float8 * 1000 as from,
+         extract(epoch from at)::float8 * 1000 + coalesce(duration_ms, 0) as to,
+         case when statement ~ 'rename column' then 'keys'
+              when statement ~ '(add|drop) column' then 'columns' else 'nothing' end as changes
+       from rekey.journal where phase is not null and step is not null order by id`,
+    );
+    return rows;
+  });
+}
+
+/** A statement is journalled before its transaction commits: until then a client that looks sees what was. */
+const commitTakes = 3_000;
+
+export interface Retry {
+  operation: string;
+  everything: boolean;
+  code: string;
+  /** the client's last look at the schema before it failed, and the next one after it; by the server's clock, ms */
+  since: number;
+  until: number;
+}
+
+/** A retry is explained by a change of the schema since the client looked last. Answers with those that are not. */
+export function unexplained(retries: Retry[], events: Event[]): string[] {
+  return retries
+    .filter(
+      (retry) =>
+        !events.some(
+          (event) =>
+            (event.changes === 'keys' || (retry.everything && event.changes === 'columns')) &&
+            event.to >= retry.since - commitTakes &&
+            event.from <= retry.until,
+        ),
+    )
+    .map(
+      ({ operation, code, since, until }) =>
+        `a retry outside of any cutover: ${operation}: ${code} between ${new Date(since).toISOString()} and ${new Date(until).toISOString()}`,
+    );
+}
+
+export interface Stall {
+  phase: string;
+  step: string;
+  /** the longest time from when an operation was due until it was answered, ms */
+  ms: number;
+  operation: string;
+}
+
+/** Of one operation: when it was due and when it was answered, ms since the epoch. */
+export interface Taken {
+  operation: string;
+  due: number;
+  ended: number;
+}
+
+/** For each step of each phase the operation that took longest while the step ran. */
+export function stalls(taken: Taken[], events: Event[]): Stall[] {
+  const steps = new Map<string, { phase: string; step: string; from: number; to: number }>();
+  for (const { phase, step, from, to } of events) {
+    const key = `${phase} ${step}`;
+    const known = steps.get(key);
+    if (!known) steps.set(key, { phase, step, from, to });
+    else known.to = Math.max(known.to, to);
+  }
+  return [...steps.values()].flatMap(({ phase, step, from, to }) => {
+    const during = taken.filter(({ due, ended }) => due <= to && ended >= from);
+    const [longest] = during.sort((a, b) => b.ended - b.due - (a.ended - a.due));
+    return longest
+      ? [{ phase, step, ms: Math.round(longest.ended - longest.due), operation: longest.operation }]
+      : [];
+  });
+}
