@@ -14,7 +14,8 @@ phases:
 `;
 
 const schema = `
-create table people (id serial primary key, ref text not null unique, tenant text not null default 'a', touched integer not null default 0);
+create table people (id serial primary key, ref text not null unique, tenant text not null default 'a', touched integer not null default 0,
+  boss_id integer references people);
 create table posts (
   id serial primary key, ref text not null unique,
   person_id integer references people,
@@ -203,6 +204,28 @@ describe(`Roles and triggers, on PostgreSQL ${version}`, () => {
       { ref: 'moved', person_id: 4, fits: true },
       { ref: 'x9', person_id: 4, fits: true },
     ]);
+  }, 60_000);
+
+  it('a row that refers to itself, or to one of the same statement, has the right integer after the cutover', async () => {
+    await begin();
+    await run.forward('main');
+    const app = await database.app();
+    const key = (n: number) => `${n}${n}${n}${n}${n}${n}${n}${n}-1111-4111-8111-111111111111`;
+    await app.query(`insert into people (id, ref, boss_id) values ('${key(1)}', 'own boss', '${key(1)}')`);
+    await app.query(
+      `insert into people (id, ref, boss_id) values ('${key(2)}', 'boss', null), ('${key(3)}', 'of the boss', '${key(2)}')`,
+    );
+    await app.query(`update people set boss_id = id where ref = 'p5'`);
+    const bosses = `select p.ref, b.ref as boss from people p join people b on`;
+    const those = `where p.ref in ('own boss', 'of the boss', 'p5') order by 1`;
+    const expected = [
+      { ref: 'of the boss', boss: 'boss' },
+      { ref: 'own boss', boss: 'own boss' },
+      { ref: 'p5', boss: 'p5' },
+    ];
+    expect(await database.sql(`${bosses} b.legacy_id = p.legacy_boss_id ${those}`)).toEqual(expected);
+    await run.back('main');
+    expect(await database.sql(`${bosses} b.id = p.boss_id ${those}`)).toEqual(expected);
   }, 60_000);
 
   // RI triggers fire by name, and names are OIDs as text: 99999 comes after 100000
