@@ -251,9 +251,10 @@ export async function approve(
   checkpoint: string,
   by = 'ann',
   newerThan = 0,
+  plan = planHash,
 ): Promise<number> {
   const opening = await gate(handle, checkpoint, newerThan);
-  await handle.signal('approve', { checkpoint, opening, plan: planHash, by });
+  await handle.signal('approve', { checkpoint, opening, plan, by });
   return opening;
 }
 
