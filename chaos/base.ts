@@ -18,6 +18,7 @@ export interface Base {
 export async function layBase(stage: Stage, setting: Setting, say: (text: string) => void): Promise<Base> {
   const database = `chaos_base_${setting.phase?.replaceAll('-', '_') ?? 'whole'}`;
   await prepare(stage, setting, database, null);
+  const untouched = await dumpOf(stage, setting.ownerUrl(stage, database));
   await runAll(stage, database, setting.before, say);
   const before = await dumpOf(stage, setting.ownerUrl(stage, database));
   const undisturbed = `${database}_undisturbed`;
@@ -32,7 +33,7 @@ export async function layBase(stage: Stage, setting: Setting, say: (text: string
   if (last) await runAll(stage, undisturbed, ['cleanup'], say);
   const cleanedUp = await dumpOf(stage, setting.ownerUrl(stage, undisturbed));
   await drop(stage, undisturbed);
-  return { database, expected: { before, kept, cleanedUp }, undisturbedMs };
+  return { database, expected: { untouched, before, kept, cleanedUp }, undisturbedMs };
 }
 
 async function runAll(

@@ -104,7 +104,8 @@ export async function tellPhase(world: World, schedule: Schedule<PhaseStory>): P
       await forward();
       await terminated();
       await world.undo('');
-      return 'before';
+      // earlier phases go, too
+      return 'untouched';
     }
   }
 }

@@ -12,6 +12,8 @@ import { undoByHand } from './undo-by-hand.js';
 
 /** The bytes of the schema in each state that a round may end in, from a run that nobody disturbed. */
 export interface Expected {
+  /** no phase has run */
+  untouched: string;
   before: string;
   kept: string;
   cleanedUp: string;

@@ -106,5 +106,5 @@ export async function tellWhole(
       world.ended(ending, { 'rolled-back': 'before' });
     }
   }
-  return 'before';
+  return 'untouched';
 }
