@@ -12,6 +12,7 @@ import { orphans } from './hazards/orphans.js';
 import { privileges } from './hazards/privileges.js';
 import { server } from './hazards/server.js';
 import { shape } from './hazards/shape.js';
+import { standbys } from './hazards/standbys.js';
 import { strayWrites } from './hazards/stray-writes.js';
 import { subscribers } from './hazards/subscribers.js';
 import { tableKinds } from './hazards/table-kinds.js';
@@ -25,6 +26,7 @@ export const families: HazardFamily[] = [
   notCarriedOver,
   tableKinds,
   subscribers,
+  standbys,
   triggers,
   shape,
   uniqueTwins,

@@ -6,6 +6,7 @@ import { withLocks } from '../../src/postgres/lock-budget.js';
 import type { Session } from '../../src/postgres/session.js';
 import { signalReader } from '../../src/postgres/signals.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
+import { Scene } from '../checks/fixture.js';
 import { startStandby } from './standby.js';
 
 let primary: PostgresServer;
@@ -71,4 +72,25 @@ test('after a missed try it waits until a standby, held up by a report, has repl
   for (let i = 0; i < 50 && ((await read(watcher)).replicaLag as number) > 0; i += 1) await wait(100);
   expect((await read(watcher)).replicaLag).toBe(0);
   await Promise.all([report.end(), busy.end(), watcher.close()]);
+});
+
+test('preflight says for how long a report on the standby can hold up replay, and of what', async () => {
+  const scene = await Scene.open(undefined, primary);
+  try {
+    const { notes, unhandled } = await scene.judged();
+    expect(unhandled).toEqual([]);
+    expect(notes.filter((note) => note.hazard === 'standby-replay')).toEqual([
+      {
+        hazard: 'standby-replay',
+        rank: 'note',
+        on: 'standby walreceiver',
+        message: expect.stringMatching(
+          /while a report there reads one of the phase's 3 tables, replay of the whole server stands still, .*max_standby_streaming_delay/,
+        ),
+        remedy: expect.stringContaining('let no long report run there during addColumns'),
+      },
+    ]);
+  } finally {
+    await scene.close();
+  }
 });
