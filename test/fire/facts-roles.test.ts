@@ -188,7 +188,8 @@ describe(`Roles and triggers, on PostgreSQL ${version}`, () => {
 
   it("what the application's own BEFORE trigger makes of a key is what the shadow says, as the sync trigger sees the row last", async () => {
     await begin(
-      `${inTrigger('moving', 'if new.person_id = 3 then new.person_id := 4; end if; return new;')}
+      `update posts set person_id = 3 where ref = 'x10';
+       ${inTrigger('moving', 'if new.person_id = 3 then new.person_id := 4; end if; return new;')}
        create trigger zz_moving before insert or update on posts for each row execute function moving();`,
       ['zz_moving on posts'],
     );
@@ -196,12 +197,17 @@ describe(`Roles and triggers, on PostgreSQL ${version}`, () => {
     const app = await database.app();
     await app.query(`insert into posts (ref, person_id) values ('moved', 3)`);
     await app.query(`update posts set person_id = 3 where ref = 'x9'`);
+    // names no key at all: the application's trigger changes one, and every update is looked at
+    await app.query(`update posts set ref = 'x10 renamed' where ref = 'x10'`);
+    await app.query(`update posts set ref = 'x11 renamed' where ref = 'x11'`);
     expect(
       await database.sql(
-        `select ref, person_id, rekey.key_people(person_id) = person_id_uuid as fits from posts where ref in ('moved', 'x9') order by 1`,
+        `select ref, person_id, rekey.key_people(person_id) = person_id_uuid as fits from posts where ref like '% renamed' or ref in ('moved', 'x9') order by 1`,
       ),
     ).toEqual([
       { ref: 'moved', person_id: 4, fits: true },
+      { ref: 'x10 renamed', person_id: 4, fits: true },
+      { ref: 'x11 renamed', person_id: 1, fits: true },
       { ref: 'x9', person_id: 4, fits: true },
     ]);
   }, 60_000);
