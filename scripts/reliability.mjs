@@ -14,6 +14,7 @@ const areas = [
   ['locks', 'Locks'],
   ['lock-scenarios', 'Locks among live clients'],
   ['objects', 'Objects'],
+  ['speed', 'Speed'],
   ['upserts', 'Upserts'],
   ['clients', 'Live clients'],
   ['moving-schema', 'A moving schema'],
