@@ -1,3 +1,4 @@
+import type { Client } from 'pg';
 import { type MapStep, Pace, Stretch } from '../../activities/map-stretch.js';
 import { batchSql, leftOverSql, parts, passesFor, passSql } from '../../src/substitution/map.js';
 import { Scene, shop } from '../checks/fixture.js';
@@ -153,17 +154,37 @@ describe('Map over a table of many blocks', () => {
 
   it('fills every row, those that a client holds as well', async () => {
     const app = await database.app();
+    let seen = false;
+    // no update: that one the sync trigger would fill
     run.caller = async ({ activity, call }) => {
       if (activity === 'planMap')
-        await app.query(`begin; update people set note = note where id in (1, 15000, ${rows})`);
-      if (activity === 'mapRange') setTimeout(() => void app.query('commit'), 300);
-      return call();
+        await app.query(`begin; select id from people where id in (1, 15000, ${rows}) for update`);
+      if (activity !== 'mapRange') return call();
+      let ended = false;
+      const range = call().finally(() => {
+        ended = true;
+      });
+      // a second look waits for the row
+      for (; !seen && !ended; await new Promise((resolve) => setTimeout(resolve, 10)))
+        seen = await isWaitedFor(app);
+      await app.query('commit');
+      return range;
     };
     await run.forward('main', 'map');
     const [count] = await database.sql(
       `select count(*)::int as rows, count(uuid_id)::int as keys, count(boss_id_uuid)::int as bosses, count(boss_id)::int as had from people`,
     );
     expect(count).toEqual({ rows, keys: rows, bosses: count?.had, had: count?.had });
+    expect(seen).toBe(true);
     await app.end();
   });
+
+  const isWaitedFor = async (client: Client) => {
+    const { processID } = client as unknown as { processID: number };
+    const waiting = await database.sql(
+      `select from pg_stat_activity where $1::int = any (pg_blocking_pids(pid)) and application_name like 'rekey %'`,
+      [processID],
+    );
+    return waiting.length > 0;
+  };
 });
