@@ -4,8 +4,8 @@ import { chaosOptions, usage } from './options.js';
 import { Play } from './play.js';
 import { Results } from './results.js';
 import type { RoundResult } from './round.js';
+import { settingOf } from './setting-of.js';
 import { Stage } from './stage.js';
-import { testappSetting } from './testapp-setting.js';
 
 async function main(): Promise<void> {
   const options = chaosOptions(process.argv.slice(2));
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   if (played > 0) say(`${played} of these rounds are in chaos/results.tsv already`);
   if (seeds.length === 0) return;
   const commit = commitOf(root);
-  const { setting, close } = await testappSetting(options.phase, 2_000);
+  const { setting, close } = await settingOf(options.phase);
   const stage = await Stage.set({ root });
   let ending = false;
   const end = async () => {

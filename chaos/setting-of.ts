@@ -1,0 +1,12 @@
+import type { Setting } from './setting.js';
+import { isShopPhase, shopSetting } from './shop-setting.js';
+import { testappSetting } from './testapp-setting.js';
+
+/** The setting in which this phase is disturbed: of the shop, or of the reference application; null for all of its plan. */
+export async function settingOf(
+  phase: string | null,
+): Promise<{ setting: Setting; close: () => Promise<void> }> {
+  if (phase !== null && isShopPhase(phase))
+    return { setting: shopSetting(phase), close: async () => undefined };
+  return testappSetting(phase, 2_000);
+}
