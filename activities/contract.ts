@@ -228,8 +228,11 @@ export interface Activities {
   swapKeys(ref: PhaseRef & { opening: number | null }): Promise<StepResult>;
   /** The online work before the swap back, the short transaction, and the online work after it. */
   swapKeysBack(ref: PhaseRef): Promise<StepResult>;
-  /** What the database itself says: has the cutover committed; for cleanup: has its first drop. */
-  observePhase(ref: PhaseRef): Promise<{ cutOver: boolean }>;
+  /**
+   * What the database itself says: has the cutover committed; for cleanup: has its first drop. `begun`: an addColumns,
+   * of whichever run, has not been undone.
+   */
+  observePhase(ref: PhaseRef): Promise<{ cutOver: boolean; begun?: boolean }>;
   runHook(ref: PhaseRef & { moment: HookMoment; key: string }): Promise<StepResult>;
 
   // foundation

@@ -1,4 +1,5 @@
 import { openSession } from '../src/postgres/connect.js';
+import { readMembers } from '../src/postgres/members.js';
 import { type Owner, readOwner } from '../src/postgres/ownership.js';
 import { setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
@@ -10,10 +11,13 @@ import type { PhaseOutcome, PhaseRef, PhaseRequest, PhaseState, RunRef } from '.
 import { withStep } from './phase-work.js';
 import { phasesBegun } from './read-plan.js';
 
-/** What the database itself says: has the cutover committed; for cleanup: has its first drop. */
-export function observePhase(ref: PhaseRef, attempt: Attempt): Promise<{ cutOver: boolean }> {
+/**
+ * What the database itself says: has the cutover committed; for cleanup: has its first drop; is there anything to undo.
+ */
+export function observePhase(ref: PhaseRef, attempt: Attempt): Promise<{ cutOver: boolean; begun: boolean }> {
   return withStep('observePhase', ref, attempt, async ({ record, session, phase }) => ({
     cutOver: phase.kind === 'cleanup' ? await hasDropped(session, ref.phase) : record.cutOver,
+    begun: (await readMembers(session, ref.phase)).length > 0,
   }));
 }
 

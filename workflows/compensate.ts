@@ -1,8 +1,10 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, patched } from '@temporalio/workflow';
 import type { PhaseOutcome } from '../activities/contract.js';
+import { lookHowFar } from './cutover.js';
 import { closeGate } from './gate.js';
 import { insist } from './insist.js';
 import { park } from './park.js';
+import { registerAll } from './phases.js';
 import type { RollBack, Run } from './run.js';
 import { attempt } from './steps.js';
 import { failureOf, findingsOf } from './validation.js';
@@ -28,6 +30,7 @@ export async function rollBack(
     run.window = null;
     run.enter('rolling-back');
     await run.journalled();
+    await registerUnseen(run);
     const undone = run.compensations.length > 0;
     for (const { step, undo } of run.compensations.splice(0).reverse()) {
       run.enter('rolling-back', `undo ${step}`);
@@ -36,6 +39,17 @@ export async function rollBack(
     if (undone && run.brief?.kind === 'tables') await validateRolledBack(run);
     return close(run, 'rolled-back');
   });
+}
+
+/**
+ * The database may be ahead of this run: a reset has taken it back to before steps that were done, or it began where an
+ * earlier one was terminated and is given up before it got there. What another run did is undone all the same.
+ */
+async function registerUnseen(run: Run): Promise<void> {
+  const isWhole = run.compensations.some(({ step }) => step === 'swapKeys');
+  if (run.brief?.kind !== 'tables' || isWhole || !patched('looks-before-undoing')) return;
+  const { cutOver, begun = false } = await lookHowFar(run);
+  if (cutOver || begun) registerAll(run, `rollback:${run.ref.run.runId}`);
 }
 
 async function validateRolledBack(run: Run): Promise<void> {

@@ -154,11 +154,15 @@ export async function swapBack(run: Run, key: string): Promise<void> {
 
 /** What the database says: whether the cutover has committed; for cleanup, whether its first drop has. */
 export async function observe(run: Run): Promise<boolean> {
-  let cutOver = false;
+  return (await lookHowFar(run)).cutOver;
+}
+
+export async function lookHowFar(run: Run): Promise<{ cutOver: boolean; begun?: boolean }> {
+  let seen: { cutOver: boolean; begun?: boolean } = { cutOver: false };
   await insist(run, 'observePhase', async () => {
-    cutOver = (await call('observePhase', 'looks how far the phase got', run.ref)).cutOver;
+    seen = await call('observePhase', 'looks how far the phase got', run.ref);
   });
-  return cutOver;
+  return seen;
 }
 
 /** Does nothing where the plan names no hook for this moment. The key makes a repeated call harmless. */

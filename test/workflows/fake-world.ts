@@ -32,6 +32,8 @@ export class FakeWorld {
   readonly failures: { step: string; code: string }[] = [];
   openings = 0;
   cutOver = false;
+  /** what an earlier run has done is still there */
+  begun = false;
   /** what the database says about a cutover; undefined: `cutOver` */
   paused = false;
   attributes: string[] = [];
@@ -172,7 +174,7 @@ export class FakeWorld {
       },
       observePhase: async () => {
         await this.called('observePhase');
-        return { cutOver: this.cutOver };
+        return { cutOver: this.cutOver, begun: this.begun };
       },
       registerSearchAttributes: async () => {
         await this.called('registerSearchAttributes');
