@@ -12,6 +12,7 @@ import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.j
 import { pageOf } from './range-pages.js';
 import { runAll, Tally } from './run-work.js';
 import { asClientsSee } from './search-path.js';
+import { seeWaiters } from './waiters.js';
 
 /** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
 export function planMap(
@@ -104,9 +105,12 @@ class Range {
     if (step) {
       if (this.stretch?.done) this.stretch = null;
       const began = Date.now();
-      const after = await this.fill(cursor, step, { nextBlock: step.next, skipped: cursor.skipped }, false);
+      const then = { nextBlock: step.next, skipped: cursor.skipped };
+      const { value: after, waitedMs } = await seeWaiters(this.work.watch, this.work.session.pid, () =>
+        this.fill(cursor, step, then, false),
+      );
       const rows = after.rowsDone - cursor.rowsDone;
-      this.pace.took(step.part, step.to - step.from, rows, Date.now() - began);
+      this.pace.took(step.part, step.to - step.from, rows, Date.now() - began, waitedMs);
       return after;
     }
     const [block] = cursor.skipped;

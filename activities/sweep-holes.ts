@@ -5,6 +5,7 @@ import { batchOf } from './map-ranges.js';
 import { Pace } from './map-stretch.js';
 import type { PhaseWork } from './phase-work.js';
 import { asClientsSee } from './search-path.js';
+import { seeWaiters } from './waiters.js';
 
 /** More holes than this under the locks would make them long. */
 const fewHoles = 1_000;
@@ -83,11 +84,13 @@ class Sweep {
     const { session } = work;
     work.heartbeat({ doing: `holes of ${sweep.table}`, block: first });
     const began = Date.now();
-    const { count } = await session.transaction(async () => {
-      await session.execute(this.settings());
-      return session.execute(wait ? sweep.waiting : sweep.batch, [first, end]);
-    });
-    if (!wait) this.pace.took(null, end - first, count, Date.now() - began);
+    const { value, waitedMs } = await seeWaiters(work.watch, session.pid, () =>
+      session.transaction(async () => {
+        await session.execute(this.settings());
+        return session.execute(wait ? sweep.waiting : sweep.batch, [first, end]);
+      }),
+    );
+    if (!wait) this.pace.took(null, end - first, value.count, Date.now() - began, waitedMs);
   }
 
   /** A batch that a crash of the server takes back leaves holes, as it found them: nobody has to wait for the disk. */
