@@ -33,7 +33,6 @@ export class Numbers {
   private up: number;
   private down: number;
   private readonly hotBase: number;
-  private readonly began = Date.now();
 
   constructor(
     readonly run: string,
@@ -56,18 +55,18 @@ export class Numbers {
     return String(this.down);
   }
 
-  /** the same for all clients for a third of a second: they meet where the row is just being made */
-  hot(): number {
-    return Math.floor((Date.now() - this.began) / 300);
+  /** as `n` of an entry that several clients make at once */
+  hotNumber(turn: number): number {
+    return this.hotBase + turn;
   }
 
-  hotLabel(hot: number): string {
-    return `${this.run} hot ${hot}`;
+  hotLabel(turn: number): string {
+    return `${this.run} hot ${turn}`;
   }
 
   /** of codes that several clients make at once */
-  hotCode(hot: number, uuid: boolean): string {
-    const number = this.hotBase + 2 * hot;
+  hotCode(turn: number, uuid: boolean): string {
+    const number = this.hotBase + 2 * turn;
     return uuid ? `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` : String(number);
   }
 }
@@ -97,6 +96,8 @@ export class Attempt {
     readonly random: () => number,
     /** unique over all operations of all clients */
     readonly tag: string,
+    /** the same for what several clients do at the same moment */
+    readonly turn: number,
   ) {}
 
   acknowledged(): void {

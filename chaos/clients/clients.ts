@@ -72,7 +72,8 @@ const unreadable: Partial<Record<Group, TableName[]>> = { tenant: ['customers'],
 const groups: Record<Group, GroupSettings> = {
   orm: { as: 'app', lanes: 3, share: 0.29 },
   star: { as: 'app', lanes: 1, share: 0.06 },
-  upsert: { as: 'app', lanes: 4, share: 0.24 },
+  // all of them at the same moments, on the same values
+  upsert: { as: 'app', lanes: 6, share: 0.24 },
   transaction: { as: 'app', lanes: 2, share: 0.12 },
   keys: { as: 'app', lanes: 2, share: 0.1 },
   delete: { as: 'app', lanes: 2, share: 0.08 },
@@ -111,12 +112,14 @@ class Clients implements LiveClients {
   private readonly loops: Promise<void>[] = [];
   private readonly sums = { operations: 0, refused: 0, refusedByTwin: 0, lost: 0, decidedLater: 0 };
   private longest = 0;
+  private ended: Promise<Report> | null = null;
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: ClientsOptions) {
     this.random = seeded(options.seed);
     const run = `r${options.seed}-${Date.now().toString(36)}`;
-    this.numbers = new Numbers(run, this.random);
+    // not of the seed alone: two runs in one database must not bring the same keys
+    this.numbers = new Numbers(run, seeded(options.seed ^ Date.now()));
   }
 
   async begin(): Promise<void> {
@@ -147,7 +150,12 @@ class Clients implements LiveClients {
     return { ...this.counts };
   }
 
-  async stop(): Promise<Report> {
+  stop(): Promise<Report> {
+    this.ended ??= this.end();
+    return this.ended;
+  }
+
+  private async end(): Promise<Report> {
     this.stopping.abort();
     await Promise.all(this.loops);
     const events = await readEvents(this.options.urls.superuser);
@@ -205,20 +213,31 @@ class Clients implements LiveClients {
       reportMs: this.options.reportMs ?? 5_000,
       idleMs: this.options.idleMs ?? 2_000,
     };
-    const mix = operations.filter((operation) => operation.group === group);
+    const deck = this.deck(group);
     const interval = this.every(group, around);
+    const together = group === 'upsert' ? groups[group].lanes : 1;
     while (!signal.aborted) {
       const index = take();
-      const due = began + index * interval;
+      const turn = Math.floor(index / together);
+      const due = began + turn * together * interval;
       if (due > Date.now()) await sleep(due - Date.now(), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
-      // each kind soon, then by weight
-      const operation = index < mix.length ? (mix[index] as Operation) : choose(mix, this.random);
+      const operation = deck[turn % deck.length] as Operation;
       const tag = `${this.numbers.run} ${group} ${lane} ${index}`;
-      await this.perform(operation, session, around, tag);
+      await this.perform(operation, session, around, tag, turn);
       this.time(operation, due, around);
     }
     await session.close();
+  }
+
+  /** Each operation as often as it weighs, in an order of chance that comes round: none has to be waited for for long. */
+  private deck(group: Group): Operation[] {
+    const random = seeded(this.options.seed);
+    return operations
+      .filter((operation) => operation.group === group)
+      .flatMap((operation) => Array.from({ length: operation.weight }, () => ({ operation, at: random() })))
+      .sort((a, b) => a.at - b.at)
+      .map(({ operation }) => operation);
   }
 
   /** ms from one to the next */
@@ -242,10 +261,11 @@ class Clients implements LiveClients {
     session: Session,
     around: Surroundings,
     tag: string,
+    turn: number,
   ): Promise<void> {
     this.sums.operations += 1;
     for (let again = false; ; again = true) {
-      const attempt = new Attempt(session, around, this.random, again ? `${tag} again` : tag);
+      const attempt = new Attempt(session, around, this.random, again ? `${tag} again` : tag, turn);
       try {
         if (!session.isOpen) await session.open(60_000);
         await this.send(operation, attempt);
@@ -364,14 +384,6 @@ class Clients implements LiveClients {
 
 /** What stands beside the arbiters of the upserts while twins are built early. */
 const uniqueTwins = new Set(['entries_account_id_n_key_uuid', 'codes_pkey_uuid']);
-
-function choose(mix: Operation[], random: () => number): Operation {
-  let left = random() * mix.reduce((sum, { weight }) => sum + weight, 0);
-  return (mix.find(({ weight }) => {
-    left -= weight;
-    return left < 0;
-  }) ?? mix[0]) as Operation;
-}
 
 /** mulberry32 */
 function seeded(seed: number): () => number {

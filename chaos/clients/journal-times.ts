@@ -73,20 +73,26 @@ export interface Taken {
   ended: number;
 }
 
-/** For each step of each phase the operation that took longest while the step ran. */
+/** For each step of each phase the operation that took longest of those that met it, over all times that it ran. */
 export function stalls(taken: Taken[], events: Event[]): Stall[] {
-  const steps = new Map<string, { phase: string; step: string; from: number; to: number }>();
-  for (const { phase, step, from, to } of events) {
+  const longest = new Map<string, Stall>();
+  for (const { phase, step, from, to } of stretches(events)) {
     const key = `${phase} ${step}`;
-    const known = steps.get(key);
-    if (!known) steps.set(key, { phase, step, from, to });
-    else known.to = Math.max(known.to, to);
+    for (const { operation, due, ended } of taken) {
+      if (due > to || ended < from || ended - due <= (longest.get(key)?.ms ?? 0)) continue;
+      longest.set(key, { phase, step, ms: Math.round(ended - due), operation });
+    }
   }
-  return [...steps.values()].flatMap(({ phase, step, from, to }) => {
-    const during = taken.filter(({ due, ended }) => due <= to && ended >= from);
-    const [longest] = during.sort((a, b) => b.ended - b.due - (a.ended - a.due));
-    return longest
-      ? [{ phase, step, ms: Math.round(longest.ended - longest.due), operation: longest.operation }]
-      : [];
-  });
+  return [...longest.values()];
+}
+
+/** A step may run again later (validation, a second try): what is between belongs to other steps. */
+function stretches(events: Event[]): Event[] {
+  const found: Event[] = [];
+  for (const event of events) {
+    const last = found.at(-1);
+    if (last?.phase === event.phase && last.step === event.step) last.to = Math.max(last.to, event.to);
+    else found.push({ ...event });
+  }
+  return found;
 }

@@ -7,7 +7,7 @@ const deletion = (name: string, run: Operation['run'], kind: Operation['kind'] =
   name,
   group: 'delete',
   kind,
-  weight: 3,
+  weight: 1,
   run,
 });
 

@@ -46,13 +46,13 @@ async function rekey(a: Attempt, row: Row, column: string): Promise<void> {
 }
 
 export const keyOperations: Operation[] = [
-  keys('a code is made', 4, code),
-  keys('a code is used', 4, (a) =>
+  keys('a code is made', 2, code),
+  keys('a code is used', 2, (a) =>
     ownCode(a, async (row) => {
       await a.insert('code_uses', a.tag, {}, { code: row, fallback: row });
     }),
   ),
-  keys('a code is used by default', 2, (a) =>
+  keys('a code is used by default', 1, (a) =>
     ownCode(a, async (row) => {
       const key = await a.key(row);
       const { rows } = await a.session.prepared(
@@ -64,14 +64,14 @@ export const keyOperations: Operation[] = [
       a.created('code_uses', a.tag, {}, { code: row, fallback }, String(rows[0]?.id));
     }),
   ),
-  keys('a code changes its key, and its uses follow', 5, (a) => ownCode(a, (row) => rekey(a, row, 'code'))),
-  keys('a customer with a key of its own comes', 3, async (a) => {
+  keys('a code changes its key, and its uses follow', 2, (a) => ownCode(a, (row) => rekey(a, row, 'code'))),
+  keys('a customer with a key of its own comes', 1, async (a) => {
     const row = await a.insert('customers', a.tag, { n: '2' }, {}, a.newKey('customers'));
     a.keep('customers', row);
   }),
   keys(
     'a customer with everything changes its key',
-    4,
+    2,
     async (a) => {
       const row = a.own('customers');
       if (row) return rekey(a, row, 'id');
@@ -86,7 +86,7 @@ export const keyOperations: Operation[] = [
   ),
   keys(
     'a code is made, deleted and made again in one transaction',
-    3,
+    1,
     async (a) => {
       const { key } = await a.insert('codes', a.tag, {}, {}, a.newKey('codes'));
       await a.session.prepared('delete code', 'delete from codes where code = $1', [key]);
@@ -99,7 +99,7 @@ export const keyOperations: Operation[] = [
   ),
   keys(
     'a code deleted long ago is made again with its key',
-    3,
+    1,
     async (a) => {
       const row = a.own('phoenixes');
       if (!row) return code(a);

@@ -31,7 +31,7 @@ export const upsertOperations: Operation[] = [
     upserts: true,
     run: (a) => {
       const [account] = a.around.seeds.get('accounts') as [Row];
-      return upsertEntry(a, account, String(1_000_000 + a.around.numbers.hot()));
+      return upsertEntry(a, account, String(a.around.numbers.hotNumber(a.turn)));
     },
   },
   {
@@ -49,12 +49,11 @@ export const upsertOperations: Operation[] = [
     weight: 5,
     upserts: true,
     run: async (a) => {
-      const hot = a.around.numbers.hot();
-      const label = a.around.numbers.hotLabel(hot);
+      const label = a.around.numbers.hotLabel(a.turn);
       await a.session.prepared(
         'upsert code',
         `insert into codes (code, label, hits) values ($1, $2, 1) on conflict (code) do update set hits = codes.hits + 1`,
-        [a.around.numbers.hotCode(hot, a.session.hasUuidKey('codes')), label],
+        [a.around.numbers.hotCode(a.turn, a.session.hasUuidKey('codes')), label],
       );
       a.changes.push({ what: 'add', table: 'codes', label, by: 1, values: {}, references: {} });
     },
