@@ -5,6 +5,8 @@ import { runByHand } from './by-hand.js';
 import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
 import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
+import { measureProtections } from './protections.js';
+import { protectionsPage } from './protections-page.js';
 import { runRekey } from './rekey.js';
 import { page, type Run, tableOf } from './report.js';
 import { sizesFor } from './rows.js';
@@ -12,10 +14,12 @@ import { type Settings, settingsByName } from './settings.js';
 import { type Stage, setStage } from './stage.js';
 
 const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--settings shipped[,tuned]] [--version 18] [--seed 7] [--write]
+       npm run bench -- --protections [--rows 1000000] [--repeats 3] [--write]
 Moves the same database from integer to UUID keys by a hand-written script and by Rekey, each under an open loop of client operations.
   --rows   rows of the database; with several sizes each is measured, one after the other
   --settings  shipped: PostgreSQL as it comes; tuned: all data in its memory
-  --write  writes the tables to docs/benchmark.md`;
+  --protections  measures what single protections cost: the sync trigger, orchestration
+  --write  writes the tables to docs/benchmark.md, or docs/protections.md`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -28,6 +32,8 @@ async function main(): Promise<void> {
       batch: { type: 'string' },
       side: { type: 'string' },
       settings: { type: 'string', default: 'shipped' },
+      protections: { type: 'boolean', default: false },
+      repeats: { type: 'string', default: '3' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -55,6 +61,14 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void end(130));
   process.once('SIGTERM', () => void end(143));
   try {
+    if (values.protections) {
+      stage = await setStage(root, version, (settingsByName.shipped as Settings).values, plan);
+      const measured = await measureProtections(stage, Number(values.rows), Number(values.repeats), say);
+      const text = protectionsPage(measured, version);
+      console.log(text);
+      if (values.write) await writeFile(join(root, 'docs', 'protections.md'), text);
+      return await end(0);
+    }
     const runs: Run[] = [];
     for (const name of names) {
       const settings = settingsByName[name] as Settings;

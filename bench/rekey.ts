@@ -64,13 +64,14 @@ const notLooked = {
   checked: 0,
 };
 
-/** Follows one phase to its end and decides at its gates. */
-async function runPhase(
+/** Follows one phase to its end and decides at its gates; looks every `lookEvery` ms. */
+export async function runPhase(
   temporal: Temporal,
   connection: string,
   name: string,
   decide: (checkpoint: string) => Promise<'approve' | 'reject'>,
   say: (text: string) => void,
+  lookEvery = 300,
 ): Promise<void> {
   const handle = await temporal.workflow.start('runPhase', {
     taskQueue: 'rekey',
@@ -103,7 +104,7 @@ async function runPhase(
         });
       }
     }
-    await new Promise((r) => setTimeout(r, 300));
+    await new Promise((r) => setTimeout(r, lookEvery));
   }
   await handle.result();
 }

@@ -12,6 +12,8 @@ export interface Stage {
   postgres: PostgresServer;
   password: string;
   temporal: Client;
+  /** where the plan lies */
+  plans: string;
   /** a worker as a process of its own, for one database */
   startWorker(connection: string, urls: Urls): Promise<{ log: string; end: () => Promise<void> }>;
   strike(): Promise<void>;
@@ -63,6 +65,7 @@ export async function setStage(
       postgres,
       password: randomBytes(12).toString('hex'),
       temporal: new Client({ connection, namespace: temporal.namespace }),
+      plans: join(folder, 'plans'),
       startWorker,
       strike,
     };

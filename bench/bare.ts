@@ -1,0 +1,86 @@
+import type { Attempt } from '../activities/attempt.js';
+import type { Cluster } from '../activities/cluster.js';
+import { addColumns } from '../activities/columns.js';
+import type { PhaseRef, RunRef } from '../activities/contract.js';
+import { createFoundation } from '../activities/foundation.js';
+import { finishMap, mapRange, planMap } from '../activities/map.js';
+import { openPhase } from '../activities/open-phase.js';
+import { closePhase } from '../activities/phase-end.js';
+import { preflight } from '../activities/preflight.js';
+import { swapKeys } from '../activities/swap-keys.js';
+import { buildTwins } from '../activities/twins.js';
+import { validate } from '../activities/validate.js';
+
+/** Steps of a phase, as far as it is to go. */
+export const bareSteps = ['addColumns', 'map', 'buildTwins', 'swapKeys'] as const;
+export type BareStep = (typeof bareSteps)[number];
+
+const attempt: Attempt = {
+  signal: new AbortController().signal,
+  heartbeat: () => undefined,
+  outage: () => 0,
+};
+
+const nobody: Cluster = {
+  id: async () => 'none',
+  isClosed: async () => true,
+  openMigration: async () => null,
+  sender: async () => ({ identity: null, principal: null }),
+  searchAttributes: async () => [],
+};
+
+/**
+ * The same activities in the same order without Temporal around them: what orchestration costs is the difference. The
+ * connection and REKEY_PLANS have to be in this process's environment.
+ */
+export async function layBareFoundation(connection: string): Promise<void> {
+  const ref = await open(connection, 'foundation');
+  await preflight(ref, attempt);
+  await createFoundation(ref, attempt);
+  await closePhase({ ...ref, outcome: 'done' }, attempt);
+}
+
+/** Runs the phase up to this step; answers with the seconds from the beginning of `addColumns` to the end of it. */
+export async function runBare(connection: string, phase: string, until: BareStep): Promise<number> {
+  const ref = await open(connection, phase);
+  await preflight(ref, attempt);
+  const began = Date.now();
+  const work: Record<BareStep, () => Promise<unknown>> = {
+    addColumns: () => addColumns(ref, attempt),
+    map: () => map(ref),
+    buildTwins: async () => {
+      await buildTwins(ref, attempt);
+      await validate({ ...ref, when: 'before-swap' }, attempt);
+    },
+    swapKeys: () => swapKeys({ ...ref, opening: null }, attempt),
+  };
+  for (const step of bareSteps) {
+    await work[step]();
+    if (step === until) break;
+  }
+  return (Date.now() - began) / 1000;
+}
+
+/** Two ranges at a time, as the plan says. */
+async function map(ref: PhaseRef): Promise<void> {
+  const { ranges } = await planMap(ref, attempt);
+  const waiting = [...ranges];
+  const lane = async () => {
+    for (let range = waiting.shift(); range; range = waiting.shift())
+      while (!(await mapRange({ ...ref, ...range, sliceMs: 120_000 }, attempt)).done);
+  };
+  await Promise.all([lane(), lane()]);
+  await finishMap(ref, attempt);
+}
+
+async function open(connection: string, phase: string): Promise<PhaseRef> {
+  const run: RunRef = {
+    workflowId: `bare-${phase}`,
+    firstRunId: `bare-${phase}`,
+    runId: phase,
+    namespace: 'none',
+  };
+  const request = { plan: 'plan', connection, phase, run };
+  const { planHash } = await openPhase(request, attempt, nobody);
+  return { ...request, planHash };
+}

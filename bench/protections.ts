@@ -1,0 +1,88 @@
+import { layBareFoundation, runBare } from './bare.js';
+import { copyDatabase, dropDatabase, makeTemplate, type Urls, urlsFor, withClient } from './database.js';
+import { runPhase } from './rekey.js';
+import { sizesFor } from './rows.js';
+import type { Stage } from './stage.js';
+import { compareWrites, type WriteTimes } from './write-cost.js';
+
+export interface Protections {
+  rows: number;
+  /** writes on the database as it was, and on the same one at some moments of a phase */
+  writes: Map<string, WriteTimes>;
+  /** seconds from `addColumns` to the end of `swapKeys`, nobody else on the database */
+  orchestration: { bare: number[]; temporal: number[] };
+}
+
+export const untouched = 'without Rekey';
+export const moments = {
+  'sync trigger': 'addColumns',
+  'sync trigger and twins': 'buildTwins',
+  'after the cutover': 'swapKeys',
+} as const;
+
+/** Measures what single protections cost, each beside the same without it, in one run. */
+export async function measureProtections(
+  stage: Stage,
+  rows: number,
+  repeats: number,
+  say: (text: string) => void,
+): Promise<Protections> {
+  const { postgres, password } = stage;
+  const superuser = postgres.superuserUrl;
+  const template = `protections_${rows}`;
+  say(`making ${rows.toLocaleString('en')} rows`);
+  await makeTemplate(superuser, template, sizesFor(rows), password);
+  const copy = async (name: string): Promise<Urls> => {
+    await copyDatabase(superuser, template, name);
+    return urlsFor(superuser, name, password);
+  };
+  process.env.REKEY_PLANS = stage.plans;
+  const bare = async (name: string, until: Parameters<typeof runBare>[2]) => {
+    const urls = await copy(name);
+    process.env[`REKEY_CONNECTION_${name.toUpperCase()}`] = urls.owner;
+    await layBareFoundation(name);
+    return { urls, seconds: await runBare(name, 'accounts', until) };
+  };
+
+  const orchestration: Protections['orchestration'] = { bare: [], temporal: [] };
+  for (let at = 0; at < repeats; at++) {
+    const alone = await bare(`bare_${at}`, 'swapKeys');
+    orchestration.bare.push(alone.seconds);
+    await dropDatabase(superuser, `bare_${at}`);
+    orchestration.temporal.push(
+      await throughTemporal(stage, await copy(`orchestrated_${at}`), `orchestrated${at}`),
+    );
+    await dropDatabase(superuser, `orchestrated_${at}`);
+    say(
+      `without Temporal ${orchestration.bare.at(-1)?.toFixed(1)} s, with it ${orchestration.temporal.at(-1)?.toFixed(1)} s`,
+    );
+  }
+
+  const databases = [{ name: untouched, url: (await copy('untouched')).app }];
+  for (const [name, until] of Object.entries(moments)) {
+    const { urls } = await bare(`until_${until.toLowerCase()}`, until);
+    databases.push({ name, url: urls.app });
+  }
+  say('writing to all of them by turns');
+  const writes = await compareWrites(databases);
+  return { rows, writes, orchestration };
+}
+
+/** The phase through workflow, worker and gate, approved at once; seconds as `runBare` counts them. */
+async function throughTemporal(stage: Stage, urls: Urls, connection: string): Promise<number> {
+  const worker = await stage.startWorker(connection, urls);
+  try {
+    const approve = async () => 'approve' as const;
+    await runPhase(stage.temporal, connection, 'foundation', approve, () => undefined, 50);
+    await runPhase(stage.temporal, connection, 'accounts', approve, () => undefined, 50);
+  } finally {
+    await worker.end();
+  }
+  return withClient(urls.superuser, async (client) => {
+    const { rows } = await client.query<{ seconds: number }>(
+      `select extract(epoch from max(at) filter (where step = 'swapKeys') - max(at) filter (where step = 'backup'))::float8 as seconds
+       from rekey.journal where phase = 'accounts' and kind = 'step'`,
+    );
+    return rows[0]?.seconds ?? Number.NaN;
+  });
+}
