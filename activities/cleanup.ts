@@ -1,15 +1,17 @@
 import { quoteIdent, tableId } from '../src/catalog/quote.js';
 import { readCatalog } from '../src/catalog/read.js';
-import { legacyInUse } from '../src/checks/hazards/legacy-in-use.js';
+import { columnsGone, legacyInUse, legacyStoodOn } from '../src/checks/hazards/legacy-in-use.js';
 import { RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
 import { checkIndexStatement } from '../src/plan/index-statement.js';
+import type { TableId } from '../src/plan/model.js';
 import { writeFinding } from '../src/postgres/findings.js';
 import { newestOpening } from '../src/postgres/gates.js';
 import { runStatement } from '../src/postgres/journal.js';
 import { setMemberState } from '../src/postgres/members.js';
 import { readPhases } from '../src/postgres/phases.js';
 import { dropLegacyWork, type FinishedPhase, tablesOf } from '../src/substitution/cleanup.js';
+import type { Member } from '../src/substitution/model.js';
 import { dropRedundantWork } from '../src/substitution/redundant.js';
 import type { Attempt } from './attempt.js';
 import { takePhaseBackup } from './backup.js';
@@ -31,13 +33,15 @@ export function dropLegacy(
 ): Promise<StepResult> {
   return withStep('dropLegacy', input, attempt, async (work) => {
     const cleanup = cleanupOf(work);
+    const finished = await finishedPhases(work);
     if (!(await hasDropped(work.session, input.phase))) {
       await assertApproved(work, input.opening ?? null);
-      await assertUnused(work);
+      await assertUnused(work, finished, tablesOf(finished.map((f) => f.view)));
     }
-    const finished = await finishedPhases(work);
     const tally = new Tally();
-    await runAll(work, dropLegacyWork(finished), tally);
+    await runAll(work, dropLegacyWork(finished), tally, async ({ locks }) => {
+      if (typeof locks === 'object') await assertUnused(work, finished, locks.tables);
+    });
     await runAll(
       work,
       dropRedundantWork(cleanup.redundant, await readCatalog(work.session.query, allKinds)),
@@ -52,9 +56,24 @@ export function dropLegacy(
   });
 }
 
-/** Again just before the first drop: an approval may be days old. */
-async function assertUnused(work: StepWork): Promise<void> {
-  const hazards = await legacyInUse(work.session, await legacyColumnsOf(work.session, work.ref.phase));
+/** Before the first drop, as an approval may be days old, and of each table under the locks of its own. */
+async function assertUnused(work: StepWork, finished: FinishedPhase[], tables: TableId[]): Promise<void> {
+  const members = finished.flatMap(({ view }) => view.substitution.members);
+  const columns = (pick: (m: Member) => string | null) =>
+    members.flatMap((m) => {
+      const column = pick(m);
+      return column !== null && tables.includes(m.table) ? [{ table: m.table, column }] : [];
+    });
+  const legacy = columns((m) => m.legacy);
+  const hazards = [
+    ...(await columnsGone(work.session, [...legacy, ...columns((m) => m.after)])),
+    ...(await legacyInUse(work.session, legacy)),
+    ...(await legacyStoodOn(
+      work.session,
+      legacy,
+      finished.flatMap(({ statements }) => statements.made),
+    )),
+  ];
   if (hazards.length) throw hazardsStop(hazards);
 }
 

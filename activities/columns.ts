@@ -1,6 +1,7 @@
 import { forgetMembers, writeMembers } from '../src/postgres/members.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
+import { keepOthersBeforeUndo } from './ground.js';
 import { assertSwappedBack, journalStep, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
@@ -33,6 +34,7 @@ export function addColumns(ref: PhaseRef, attempt: Attempt): Promise<StepResult>
 export function dropColumns(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return undoPhase('dropColumns', ref, attempt, async (work) => {
     assertSwappedBack(work);
+    await keepOthersBeforeUndo(work);
     const tally = await runAll(work, work.statements.addColumns.down);
     await forgetMembers(work.session, ref.phase);
     await journalStep(work, tally.result());

@@ -222,7 +222,8 @@ export interface Activities {
   mapRange(ref: PhaseRef & MapRange & { sliceMs: number }): Promise<MapProgress>;
   finishMap(ref: PhaseRef): Promise<StepResult>;
   unmap(ref: PhaseRef): Promise<StepResult>;
-  buildTwins(ref: PhaseRef): Promise<StepResult>;
+  /** `late`: unique twins and what stands on them, where the plan says `twins: late`; called after the approval */
+  buildTwins(ref: PhaseRef & { late?: boolean }): Promise<StepResult>;
   dropTwins(ref: PhaseRef): Promise<StepResult>;
   validate(ref: PhaseRef & { when: ValidationMoment }): Promise<ValidationResult>;
   swapKeys(ref: PhaseRef & { opening: number | null }): Promise<StepResult>;

@@ -17,7 +17,7 @@ import type { Cluster } from './cluster.js';
 import type { PhaseBrief, PhaseRequest, RollBackBrief, RunRef } from './contract.js';
 import { phaseNamed, phasesBegun, refuseChanges } from './read-plan.js';
 import { version } from './version.js';
-import { wayBackOf } from './way-back.js';
+import { wayBackNow } from './way-back.js';
 
 type Request = PhaseRequest & { run: RunRef };
 
@@ -81,7 +81,7 @@ export async function openRollBack(
         `Roll back ${later[later.length - 1]?.phase} first: the newest phase comes first.`,
       );
     }
-    const wayBack = await wayBackOf(session, row);
+    const wayBack = await wayBackNow(session, row);
     const brief = await briefOf(plan, phase, row, session);
     if (!wayBack.open) return { ...brief, wayBack };
     await claim(session, plan, request.run, cluster);

@@ -5,6 +5,7 @@ import { allKinds } from '../src/kinds/all.js';
 import { storeDocument } from '../src/postgres/documents.js';
 import { readMembers } from '../src/postgres/members.js';
 import { setPhaseGround } from '../src/postgres/phases.js';
+import { forgetOthers } from '../src/postgres/taken-along.js';
 import type { Attempt } from './attempt.js';
 import { connectionUrl } from './connection-url.js';
 import type { PhaseRef, PreflightResult } from './contract.js';
@@ -60,6 +61,7 @@ async function hasBegun(work: StepWork): Promise<boolean> {
 async function keepGround(work: PhaseWork): Promise<string> {
   if (await hasBegun(work)) return work.record.fingerprint as string;
   const fingerprint = await groundOf(work, 'before');
+  await forgetOthers(work.session, work.ref.phase);
   await setPhaseGround(work.session, work.ref.phase, {
     catalogDocument: work.record.catalogDocument as string,
     fingerprint,

@@ -36,12 +36,20 @@ export class Tally {
   }
 }
 
+/** Looks once more when a piece of work has its locks, and nobody can change its tables any more. */
+export type UnderItsLocks = (one: Work) => Promise<void>;
+
 /** Runs work in order; what is seen to be done is left alone. Locks: as each piece of work says, under the phase's budget. */
-export async function runAll(work: StepWork, list: Work[], tally = new Tally()): Promise<Tally> {
+export async function runAll(
+  work: StepWork,
+  list: Work[],
+  tally = new Tally(),
+  underItsLocks: UnderItsLocks = async () => undefined,
+): Promise<Tally> {
   for (const [at, one] of list.entries()) {
     work.heartbeat({ doing: one.object, done: at, of: list.length });
     if (await isDone(work, one)) continue;
-    await runOne(work, one, tally);
+    await runOne(work, one, tally, underItsLocks);
   }
   return tally;
 }
@@ -51,7 +59,7 @@ async function isDone(work: StepWork, one: Work): Promise<boolean> {
   return one.unless !== undefined && (await isSeen(work.session.query, one.unless));
 }
 
-async function runOne(work: StepWork, one: Work, tally: Tally): Promise<void> {
+async function runOne(work: StepWork, one: Work, tally: Tally, underItsLocks: UnderItsLocks): Promise<void> {
   const { session, scope } = work;
   const statement = { object: one.object, text: one.text };
   if (typeof one.locks === 'string') {
@@ -77,7 +85,10 @@ async function runOne(work: StepWork, one: Work, tally: Tally): Promise<void> {
       journal: { ...scope, object: one.object },
       onWait: (state) => work.heartbeat({ doing: one.object, waits: state.because, tries: state.tries }),
     },
-    () => runStatement(session, scope, statement),
+    async () => {
+      await underItsLocks(one);
+      return runStatement(session, scope, statement);
+    },
   );
   tally.locks(had);
   tally.ran(had.value.count);

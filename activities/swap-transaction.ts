@@ -50,7 +50,8 @@ export async function swapTransaction(
       await setMemberState(session, ref.phase, forward ? 'cut-over' : 'shadow');
       await switchFlags(session, ref.phase, work.phase.flags, forward);
       await setCutOver(session, ref.phase, forward);
-      if (forward) await setFingerprint(session, ref.phase, null);
+      // what it was compared with is true of the other side only
+      await setFingerprint(session, ref.phase, null);
       await journalAll(work, ran);
       return ran.length;
     },

@@ -2,14 +2,21 @@ import { isSeen } from '../src/catalog/observe.js';
 import { place } from '../src/kinds/work.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
+import { keepOthersBeforeUndo } from './ground.js';
 import { assertSwappedBack, journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 
-/** Indexes CONCURRENTLY, constraints NOT VALID then validated, ANALYZE. */
-export function buildTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
-  return withPhase('buildTwins', ref, attempt, async (work) => {
-    const tally = work.record.cutOver ? new Tally() : await runAll(work, work.statements.buildTwins.up);
-    await journalStep(work, tally.result());
+/**
+ * Indexes CONCURRENTLY, constraints NOT VALID then validated, ANALYZE. With `twins: late` unique twins and what stands on
+ * them are left to a second call, which comes after the approval.
+ */
+export function buildTwins(input: PhaseRef & { late?: boolean }, attempt: Attempt): Promise<StepResult> {
+  return withPhase('buildTwins', input, attempt, async (work) => {
+    const { up } = work.statements.buildTwins;
+    const inTwo = work.phase.twins === 'late';
+    const list = inTwo ? up.filter((one) => (one.late === true) === (input.late === true)) : up;
+    const tally = work.record.cutOver ? new Tally() : await runAll(work, list);
+    await journalStep(work, { ...tally.result(), late: input.late === true });
     return tally.result();
   });
 }
@@ -18,6 +25,7 @@ export function buildTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult>
 export function dropTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return undoPhase('dropTwins', ref, attempt, async (work) => {
     assertSwappedBack(work);
+    await keepOthersBeforeUndo(work);
     const tally = (await hasShadows(work))
       ? await runAll(work, work.statements.buildTwins.down)
       : new Tally();

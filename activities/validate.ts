@@ -1,9 +1,12 @@
+import { quoteAsPostgres } from '../src/catalog/quote-as-postgres.js';
+import { dumpDifference } from '../src/checks/dump-difference.js';
 import { loadHooks } from '../src/checks/hooks-file.js';
 import { runPlanChecks } from '../src/checks/plan-checks.js';
 import { validate as validateData } from '../src/checks/validation.js';
 import { allKinds } from '../src/kinds/all.js';
 import { readDocument } from '../src/postgres/documents.js';
 import { writeJournal } from '../src/postgres/journal.js';
+import { readOthers } from '../src/postgres/taken-along.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, ValidationMoment, ValidationResult } from './contract.js';
 import { keepFinding } from './keep-finding.js';
@@ -38,14 +41,31 @@ async function validateTables(
   result: ValidationResult,
 ): Promise<void> {
   const { view } = await toPhaseWork(work);
+  const others = when === 'after-rollback' ? await readOthers(work.session, work.ref.phase) : [];
   const moment = when === 'waiting' || when === 'after-drop' ? 'before-swap' : when;
   const validated = await validateData(work.session, view, allKinds, moment, {
     heartbeat: () => work.heartbeat({ doing: 'validate' }),
     onFinding: (finding) => keepFinding(work, finding),
   });
   result.checks += validated.checks;
-  result.failures.push(...validated.failures);
+  // what others changed or dropped is as they left it, and no rollback of ours gives it back
+  const byOthers = new Set(others.map((name) => name.replace(/^(\S+) (.*) on (.*)$/, '$1 $3.$2')));
+  result.failures.push(
+    ...validated.failures.filter(
+      ({ check, on }) => check !== 'object-not-restored' || !isByOthers(on, byOthers),
+    ),
+  );
 }
+
+/** `index people.people_name` is the catalog's name of the fingerprint's `index people_name`. */
+function isByOthers(on: string, byOthers: ReadonlySet<string>): boolean {
+  const [kind = '', name = ''] = [on.slice(0, on.indexOf(' ')), on.slice(on.indexOf(' ') + 1)];
+  const own = name.slice(name.lastIndexOf('.') + 1);
+  const kinds = constraintKinds.has(kind) ? ['constraint', 'index', 'column'] : [kind, 'column'];
+  return kinds.some((one) => byOthers.has(`${one} ${name}`) || byOthers.has(`${one} ${own}`));
+}
+
+const constraintKinds = new Set(['unique-key', 'foreign-key', 'check', 'not-null', 'exclusion constraint']);
 
 /** Probes and the plan's own checks: what the application sees of the new keys, and of the old ones after a rollback. */
 async function lookAtApplication(
@@ -77,7 +97,14 @@ async function lookAtApplication(
   result.failures.push(...checked.failures);
 }
 
-/** After a rollback pg_dump gives the bytes that it gave before the phase. */
+async function tablesInDump(work: StepWork): Promise<string[]> {
+  const { view } = await toPhaseWork(work);
+  return view.substitution.tables.map(
+    (table) => `${quoteAsPostgres(view.schemaOf(table))}.${quoteAsPostgres(view.nameOf(table))}`,
+  );
+}
+
+/** After a rollback pg_dump gives the bytes that it gave before the phase, but for what others did meanwhile. */
 async function compareDumps(work: StepWork, result: ValidationResult): Promise<void> {
   const [row] = await work.session.query<{ value: string }>(
     'select value from rekey.setting where name = $1',
@@ -89,10 +116,21 @@ async function compareDumps(work: StepWork, result: ValidationResult): Promise<v
   // programs that were there for the first dump and are not now are a failure of the step, not of the data
   const after = (await dumpOf(work)) ?? (await schemaDumpOf(work));
   if (after === before) return;
-  const [was, is] = [before.split('\n'), after.split('\n')];
-  const gone = was.filter((line) => !is.includes(line));
-  const appeared = is.filter((line) => !was.includes(line));
-  const count = Math.max(1, gone.length, appeared.length);
+  const { gone, appeared } = dumpDifference(
+    before,
+    after,
+    await tablesInDump(work),
+    await readOthers(work.session, work.ref.phase),
+  );
+  if (gone.length + appeared.length === 0) {
+    await writeJournal(work.session, work.scope, {
+      kind: 'note',
+      object: work.ref.phase,
+      detail: { differs: 'the schema has what others made, changed or dropped since preflight' },
+    });
+    return;
+  }
+  const count = Math.max(gone.length, appeared.length);
   await keepFinding(work, {
     check: 'schema dump',
     on: work.ref.phase,

@@ -50,10 +50,22 @@ async function validateAgain(run: Run): Promise<Finding[]> {
   return findingsOf(run, await validate(run, 'before-swap'));
 }
 
+/** Unique twins beside their originals fail upserts of clients: with `twins: late` only for these last moments. */
+async function buildLateTwins(run: Run): Promise<void> {
+  if (run.brief?.twins !== 'late') return;
+  await runStep(run, {
+    step: 'buildTwins',
+    forward: () => call('buildTwins', 'builds the unique twins', { ...run.ref, late: true }),
+  });
+  // what was validated before was validated without them
+  run.validAt = null;
+}
+
 /** Tries until the keys are swapped, or until a validation voids the approval. */
 async function swapInWindow(run: Run, opening: number | null): Promise<'done' | 'again'> {
   for (let tries = 1; ; tries += 1) {
     await waitForWindow(run);
+    await buildLateTwins(run);
     const findings = await validateAgain(run);
     if (findings.length > 0) {
       if (run.keptOpen) closeGate(run, run.keptOpen, 'voided');

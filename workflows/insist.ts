@@ -8,11 +8,19 @@ import { attempt, failIfWrong } from './steps.js';
  * its first drop. Where it fails it parks, and only `retry` remains.
  */
 export async function insist(run: Run, step: string, work: () => Promise<unknown>): Promise<void> {
+  const before = run.wayBack;
+  let closed = false;
   await CancellationScope.nonCancellable(async () => {
     for (;;) {
       const { failure } = await attempt(step, work);
-      if (failure === null) return;
+      if (failure === null) {
+        if (closed) run.wayBack = before;
+        return;
+      }
       if (failure.type === 'NotOwner') failIfWrong(run, failure);
+      closed = failure.type === 'SchemaMoved';
+      if (closed)
+        run.wayBack = { open: false, because: `${failure.message}; take it back and the way is open again` };
       await park(run, failure, ['retry']);
     }
   });

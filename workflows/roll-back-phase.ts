@@ -28,7 +28,8 @@ async function undo(run: Run): Promise<PhaseResult> {
       throw badInput({
         code: 'rollback.closed',
         message: `${brief.phase} can not be rolled back: ${brief.wayBack.because}`,
-        remedy: 'Roll back the newest phase first; after cleanup restore the backup.',
+        remedy:
+          'Take back what closed it, or roll back the newest phase first, then start the rollback again; after cleanup restore the backup.',
         where: brief.phase,
       });
     }

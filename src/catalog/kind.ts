@@ -38,6 +38,8 @@ export interface Work {
   unless?: Observation;
   /** it writes rows of the application's tables: triggers on them must find what they find in a client's session */
   firesTriggers?: true;
+  /** it is a unique twin or stands on one: with `twins: late` it is built after the approval */
+  late?: true;
 }
 
 export type LockMode = 'share update exclusive' | 'share row exclusive' | 'access exclusive';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wayBackNow } from '../../activities/way-back.js';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { readStanding, type Standing, type StandingPhase } from '../report/standing.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
@@ -23,8 +24,8 @@ export function addDoctor(program: Command, done: (code: ExitCode) => void): voi
     .option('--json', 'for machines')
     .action(async (connection: string, options: { json?: boolean }) => {
       const found = await onDatabase(connection, async (session) => ({
-        database: await readDatabaseStatus(session),
-        standing: await readStanding(session),
+        database: await readDatabaseStatus(session, wayBackNow),
+        standing: await readStanding(session, wayBackNow),
       }));
       const { owner } = found.database;
       // the client takes a while to load

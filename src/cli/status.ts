@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wayBackNow } from '../../activities/way-back.js';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { migrationOf, type NextCommand, nextByJournal, whatItDoes } from '../report/next-commands.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
@@ -17,7 +18,7 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
     .option('--workflow-id <id>', 'ask Temporal for this workflow, not for the one that owns the database')
     .option('--json', 'for machines')
     .action(async (connection: string, options: { workflowId?: string; json?: boolean }) => {
-      const database = await onDatabase(connection, readDatabaseStatus);
+      const database = await onDatabase(connection, (session) => readDatabaseStatus(session, wayBackNow));
       // the client takes a while to load, and no other command needs it
       const { readTemporalStatus } = await import('../report/temporal-status.js');
       const ask = async (workflowId: string | null) =>

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wayBackNow } from '../../activities/way-back.js';
 import { RekeyError } from '../errors.js';
 import type { DatabaseStatus, ListedPhase } from '../report/database-status.js';
 import { readDatabaseStatus } from '../report/database-status.js';
@@ -30,7 +31,7 @@ export function addUndo(program: Command, done: (code: ExitCode) => void): void 
     .option('--foundation', 'the schema rekey goes, too, its journal exported into REKEY_BACKUPS before')
     .option('--json', 'for machines')
     .action(async (connection: string, flags: UndoFlags) => {
-      const database = await onDatabase(connection, readDatabaseStatus);
+      const database = await onDatabase(connection, (session) => readDatabaseStatus(session, wayBackNow));
       const phases = toUndo(database, flags);
       if (phases.length === 0) {
         print(flags.json ? { phases: [] } : `${database.database}: nothing of Rekey's is to be undone.\n`);

@@ -13,7 +13,6 @@ export function notCarriedOver(plan: Plan, phase: Phase): Hazard[] {
   return [
     ...phase.tables.flatMap(tableWords),
     ...plan.references.filter((reference) => movesIn(plan, reference, phase)).flatMap(referenceWords),
-    ...(phase.twins === 'late' ? [hazard('twins: late', phase.phase, 'Write twins: early.')] : []),
     ...(plan.rehearsal === 'skip' ? [] : [hazard('rehearsal', phase.phase, 'Write rehearsal: skip.')]),
     ...plan.definitions
       .filter((one) => concerns(one.phase))

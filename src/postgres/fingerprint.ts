@@ -67,14 +67,14 @@ function byName(lines: readonly string[]): Map<string, string> {
   return found;
 }
 
-interface Thing {
+export interface Thing {
   kind: string;
   schema: string;
   object: string;
   part: string | null;
 }
 
-function nameOf({ kind, schema, object, part }: Thing): string {
+export function nameOf({ kind, schema, object, part }: Thing): string {
   if (schema === '*') return `${kind} ${part} of all tables`;
   if (part === null) return `${kind} ${tableId(schema, object)}`;
   return `${kind} ${part} on ${tableId(schema, object)}`;

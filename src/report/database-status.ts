@@ -5,14 +5,13 @@ import { rekeySchemaVersionOf } from '../postgres/bootstrap.js';
 import { type DecisionRow, readDecisions } from '../postgres/decisions.js';
 import { readDocument } from '../postgres/documents.js';
 import { newestOpening, type OpeningRow } from '../postgres/gates.js';
-import { readMembers } from '../postgres/members.js';
 import { type Owner, readOwner } from '../postgres/ownership.js';
 import { type PhaseRow, readPhases } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
 import { metricsOf, type PhaseMetrics } from './metrics.js';
 import { type NoteGroup, readPreflightNotes } from './notes-by-code.js';
 import { type RangeProgress, tableProgress } from './progress.js';
-import { wayBackByJournal } from './way-back.js';
+import type { AskWayBack } from './way-back.js';
 
 /** Where a migration stands by the database alone: no worker and no Temporal is asked. */
 export interface DatabaseStatus {
@@ -69,7 +68,7 @@ export interface LockWait {
   blockerSeconds: number | null;
 }
 
-export async function readDatabaseStatus(session: Session): Promise<DatabaseStatus> {
+export async function readDatabaseStatus(session: Session, ask: AskWayBack): Promise<DatabaseStatus> {
   const { database, now } = await session.one<{ database: string; now: Date }>(
     'select pg_catalog.current_database() as database, pg_catalog.now() as now',
   );
@@ -83,7 +82,7 @@ export async function readDatabaseStatus(session: Session): Promise<DatabaseStat
     plan: row?.plan ?? null,
     owner: await readOwner(session),
     phases: listPhases(plan, rows),
-    current: row && (await phaseNow(session, row, rows, plan, now)),
+    current: row && (await phaseNow(session, row, ask, plan, now)),
     waits: await lockWaits(session),
   };
 }
@@ -116,14 +115,13 @@ function listPhases(plan: Plan | null, rows: PhaseRow[]): ListedPhase[] {
 async function phaseNow(
   session: Session,
   row: PhaseRow,
-  rows: PhaseRow[],
+  ask: AskWayBack,
   plan: Plan | null,
   now: Date,
 ): Promise<PhaseNow> {
   const { phase } = row;
   const opening = await newestOpening(session, phase);
   const gate = opening && opening.closedAt === null ? opening : null;
-  const members = await readMembers(session, phase);
   const first = async <R extends object>(sql: string): Promise<R | null> =>
     (await session.query<R>(sql, [phase]))[0] ?? null;
   const ranges = await session.query<RangeProgress>(
@@ -136,9 +134,6 @@ async function phaseNow(
   );
   const findings = await first<{ count: number }>(
     'select count(*)::float8 as count from rekey.finding where phase = $1',
-  );
-  const dropped = await first<{ yes: boolean }>(
-    `select exists (select from rekey.journal where phase = $1 and step = 'dropLegacy' and kind = 'statement') as yes`,
   );
   return {
     row,
@@ -159,12 +154,7 @@ async function phaseNow(
            from rekey.journal where phase = $1 and kind = 'note' and (detail->>'parked')::bool order by id desc limit 1`,
         )
       : null,
-    wayBack: wayBackByJournal(
-      row,
-      rows,
-      members.map((m) => m.state),
-      dropped?.yes ?? false,
-    ),
+    wayBack: await ask(session, row),
     metrics: await metricsOf(session, phase),
     findings: findings?.count ?? 0,
     notes: await readPreflightNotes(session, phase),

@@ -100,9 +100,18 @@ function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
       ]),
     ),
     step('finishMap', [], statements.finishMap.map(work)),
-    step('buildTwins', [], statements.buildTwins.up.map(work)),
+    ...twins(found),
     cutover('swapKeys', found, statements.swap, locks),
     step('swapKeys, after its commit', [], statements.afterSwap.map(work)),
+  ];
+}
+
+function twins({ view, statements }: SeenPhase): DryRunStep[] {
+  const { up } = statements.buildTwins;
+  if (view.phase.twins === 'early') return [step('buildTwins', [], up.map(work))];
+  return [
+    step('buildTwins', [], up.filter((one) => !one.late).map(work)),
+    step('buildTwins, after the approval', [], up.filter((one) => one.late).map(work)),
   ];
 }
 

@@ -3,7 +3,7 @@ import { rekeySchemaVersionOf } from '../postgres/bootstrap.js';
 import { readMembers } from '../postgres/members.js';
 import { readPhases } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
-import { wayBackByJournal } from './way-back.js';
+import type { AskWayBack } from './way-back.js';
 
 /** What of Rekey stands in a database, by its catalog and the schema rekey alone. */
 export interface Standing {
@@ -29,7 +29,7 @@ export interface StandingPhase {
 }
 
 /** Locks: ACCESS SHARE on catalogs and tables of the schema rekey. */
-export async function readStanding(session: Session): Promise<Standing> {
+export async function readStanding(session: Session, ask: AskWayBack): Promise<Standing> {
   const sessions = await readSessions(session);
   const version = await rekeySchemaVersionOf(session);
   if (version === null) return { schema: null, phases: [], triggers: [], invalidIndexes: [], sessions };
@@ -40,7 +40,7 @@ export async function readStanding(session: Session): Promise<Standing> {
   );
   return {
     schema: { version, bytes: size.bytes, mappingRows: size.rows },
-    phases: await standingPhases(session),
+    phases: await standingPhases(session, ask),
     triggers: await session.query(
       `select g.tgrelid::regclass::text as "table", pg_catalog.json_agg(g.tgname order by g.tgname) as triggers,
          coalesce(pg_catalog.json_agg(g.tgname) filter (where g.tgenabled <> 'A'), '[]'::json) as disabled
@@ -59,28 +59,19 @@ export async function readStanding(session: Session): Promise<Standing> {
   };
 }
 
-async function standingPhases(session: Session): Promise<StandingPhase[]> {
+async function standingPhases(session: Session, ask: AskWayBack): Promise<StandingPhase[]> {
   const rows = await readPhases(session);
   const phases: StandingPhase[] = [];
   for (const row of rows) {
     const members = await readMembers(session, row.phase);
     const columns = members.map((m) => [m.tableName, row.cutOver ? m.legacy : m.shadow] as const);
-    const { dropped } = await session.one<{ dropped: boolean }>(
-      `select exists (select from rekey.journal where phase = $1 and step = 'dropLegacy' and kind = 'statement') as dropped`,
-      [row.phase],
-    );
     phases.push({
       phase: row.phase,
       kind: row.kind,
       state: row.state,
       cutOver: row.cutOver,
       columns: await countColumns(session, columns),
-      wayBack: wayBackByJournal(
-        row,
-        rows,
-        members.map((m) => m.state),
-        dropped,
-      ),
+      wayBack: await ask(session, row),
     });
   }
   return phases;

@@ -16,6 +16,8 @@ export interface TemporalStatus {
     /** what the workflow itself said last */
     memo: MemoStatus | null;
     pending: { activity: string; attempt: number }[];
+    /** how often the workflow's own code has failed where it stands: workers and history do not fit each other */
+    failedTasks: number;
     /** processes that poll the task queue rekey; null where that was not to be had */
     workers: number | null;
   } | null;
@@ -61,11 +63,12 @@ async function ask(
             activity: a.activityType?.name ?? '',
             attempt: a.attempt ?? 1,
           })),
+          failedTasks: Math.max(0, (raw.pendingWorkflowTask?.attempt ?? 1) - 1),
           workers,
         };
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        return { state: null, memo: null, pending: [], workers };
+        return { state: null, memo: null, pending: [], failedTasks: 0, workers };
       }
     });
   } finally {

@@ -1,4 +1,13 @@
 import type { PhaseRow } from '../postgres/phases.js';
+import type { Session } from '../postgres/session.js';
+
+export interface WayBackSaid {
+  open: boolean;
+  because: string;
+}
+
+/** Asks the catalog, too, whether a phase whose keys are swapped can go back: only activities know a phase's statements. */
+export type AskWayBack = (session: Session, row: PhaseRow) => Promise<WayBackSaid>;
 
 /** Whether a phase can be rolled back, by what schema rekey says; what was made on new keys since is a step's to see. Pure. */
 export function wayBackByJournal(
@@ -6,7 +15,7 @@ export function wayBackByJournal(
   begun: Pick<PhaseRow, 'phase' | 'position' | 'state'>[],
   memberStates: string[],
   hasDropped: boolean,
-): { open: boolean; because: string } {
+): WayBackSaid {
   if (row.kind === 'cleanup')
     return row.state === 'open' && !hasDropped
       ? { open: true, because: 'nothing has been dropped yet' }

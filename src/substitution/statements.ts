@@ -3,6 +3,7 @@ import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { Hazard } from '../errors.js';
 import type { ForeignKey } from '../kinds/foreign-key.js';
+import type { PlainIndex } from '../kinds/plain-index.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
 import { addColumns, inRekey } from './add-columns.js';
@@ -84,9 +85,25 @@ export function plansOf(view: PhaseView, kinds: AnyKind[]): { plans: ObjectPlan[
     const plan = kinds.find((k) => k.kind === object.kind)?.plan(object, view);
     if (!plan) continue;
     if ('hazard' in plan) hazards.push(plan);
-    else plans.push(plan);
+    else plans.push(standsOnUnique(object) ? builtLate(plan) : plan);
   }
   return { plans: [...plans, ...surrogatePlans(view)], hazards };
+}
+
+/** Unique twins, and the foreign keys that need one to refer to: what `twins: late` builds after the approval. */
+export function standsOnUnique(object: CatalogObject): boolean {
+  if (object.kind === 'unique-key' || object.kind === 'foreign-key') return true;
+  return object.kind === 'index' && (object as PlainIndex).shape.unique;
+}
+
+/** But for the index on integers that is set aside, which refuses nothing that the original lets through. */
+function builtLate(plan: ObjectPlan): ObjectPlan {
+  const [, legacy] = plan.made;
+  const isSetAside = ({ done }: Work) => done?.see === 'index' && done.name === legacy;
+  return {
+    ...plan,
+    buildTwin: plan.buildTwin.map((work) => (isSetAside(work) ? work : { ...work, late: true })),
+  };
 }
 
 /** Objects that name a member; what names a legacy column of an earlier phase is carried along by PostgreSQL itself. */

@@ -42,11 +42,13 @@ function ownKey(view: PhaseView, member: Member): ObjectPlan {
     ...nothing,
     rank: 10,
     buildTwin: [
-      createIndexWork(
-        view,
-        table,
-        twin,
-        `create unique index concurrently ${quoteIdent(twin)} on ${view.sqlTable(table)} (${quoteIdent(member.shadow)})`,
+      late(
+        createIndexWork(
+          view,
+          table,
+          twin,
+          `create unique index concurrently ${quoteIdent(twin)} on ${view.sqlTable(table)} (${quoteIdent(member.shadow)})`,
+        ),
       ),
     ],
     dropTwin: [dropIndexWork(view, table, twin)],
@@ -93,6 +95,8 @@ function notNullPlan(view: PhaseView, member: Member): ObjectPlan {
     swapBack: plan.swapBack.slice(0, 1),
   };
 }
+
+const late = (work: Work): Work => ({ ...work, late: true });
 
 function bound(view: PhaseView) {
   return {
@@ -141,8 +145,8 @@ function reference(view: PhaseView, member: Member): ObjectPlan {
         index,
         `create index concurrently ${quoteIdent(index)} on ${view.sqlTable(table)} (${quoteIdent(member.shadow)})`,
       ),
-      addConstraintWork(view, table, name, `${text} not valid`, 'share row exclusive', both),
-      validateConstraintWork(view, table, name),
+      late(addConstraintWork(view, table, name, `${text} not valid`, 'share row exclusive', both)),
+      late(validateConstraintWork(view, table, name)),
     ],
     dropTwin: [dropConstraintWork(view, table, name, both), dropIndexWork(view, table, index)],
     swapBack: [

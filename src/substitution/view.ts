@@ -20,7 +20,7 @@ export class PhaseView implements View {
   constructor(
     readonly substitution: Substitution,
     readonly catalog: Catalog,
-    private readonly phase: TablesPhase,
+    readonly phase: TablesPhase,
     private readonly place: (schema: string) => string = (schema) => schema,
   ) {
     this.version = catalog.version;

@@ -156,6 +156,9 @@ export class LocalRun {
   }
 
   private async swap(ref: PhaseRef): Promise<void> {
+    const phase = this.phaseOf(ref.phase);
+    if (phase.kind === 'tables' && phase.twins === 'late')
+      await this.run(ref, 'buildTwins', buildTwins, { late: true });
     await this.run(ref, 'swapKeys', swapKeys, { opening: null });
     await this.validate(ref, 'after-swap');
   }

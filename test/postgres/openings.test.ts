@@ -1,3 +1,4 @@
+import { wayBackNow } from '../../activities/way-back.js';
 import { loadPlanText } from '../../src/plan/load.js';
 import { createRekeySchema } from '../../src/postgres/bootstrap.js';
 import { openSession } from '../../src/postgres/connect.js';
@@ -73,7 +74,9 @@ test.each([
     });
     const parking = { ...gate, phase: 'users', gate: step, parked: true, actions };
     const { opening } = await openGate(session, { ...parking, key: `e ${actions.join()} ${step}` });
-    const next = nextByJournal(await readDatabaseStatus(session), 'shop', { workflowId: 'shop/users' });
+    const next = nextByJournal(await readDatabaseStatus(session, wayBackNow), 'shop', {
+      workflowId: 'shop/users',
+    });
     expect(next.map(({ command }) => /"opening":(\d+).*"action":"(\w+)"/.exec(command)?.slice(1))).toEqual(
       actions.map((action) => [String(opening), action]),
     );

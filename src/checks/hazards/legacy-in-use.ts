@@ -1,4 +1,4 @@
-import { splitTableId } from '../../catalog/quote.js';
+import { splitTableId, tableId } from '../../catalog/quote.js';
 import type { Hazard } from '../../errors.js';
 import type { ColumnRef } from '../../plan/model.js';
 import type { Database } from '../database.js';
@@ -8,7 +8,7 @@ import type { Database } from '../database.js';
  * first drops, where only forward is left. Locks: none on tables.
  */
 export async function legacyInUse(database: Database, legacy: ColumnRef[]): Promise<Hazard[]> {
-  const columns = legacy.map(({ table, column }) => ({ ...splitTableId(table), column }));
+  const columns = placesOf(legacy);
   const found = await database.query<{ what: string; on: string }>(
     `with legacy as (
        select a.attrelid, a.attnum, c.oid::regclass::text || '.' || pg_catalog.quote_ident(a.attname) as name
@@ -39,4 +39,61 @@ export async function legacyInUse(database: Database, legacy: ColumnRef[]): Prom
     message: `${what} needs ${on}, which cleanup drops`,
     remedy: `drop it, or bind it to the new key, before cleanup`,
   }));
+}
+
+/**
+ * What would go with a legacy column without a word: an index, a check, statistics that somebody has made over it.
+ * `made`: names of relations and constraints that are Rekey's own. Locks: none on tables.
+ */
+export async function legacyStoodOn(
+  database: Database,
+  legacy: ColumnRef[],
+  made: readonly string[],
+): Promise<Hazard[]> {
+  const found = await database.query<{ what: string; on: string }>(
+    `select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) as what,
+       a.attrelid::regclass::text || '.' || pg_catalog.quote_ident(a.attname) as "on"
+     from pg_catalog.json_to_recordset($1::json) as l(schema text, name text, "column" text)
+     join pg_catalog.pg_namespace n on n.nspname = l.schema
+     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = l.name
+     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = l."column" and not a.attisdropped
+     join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = a.attrelid
+       and d.refobjsubid = a.attnum and d.deptype = 'a'
+     left join pg_catalog.pg_class i on d.classid = 'pg_catalog.pg_class'::regclass and i.oid = d.objid and i.relkind in ('i', 'I')
+     left join pg_catalog.pg_constraint k on d.classid = 'pg_catalog.pg_constraint'::regclass and k.oid = d.objid and k.contype <> 'n'
+     left join pg_catalog.pg_statistic_ext s on d.classid = 'pg_catalog.pg_statistic_ext'::regclass and s.oid = d.objid
+     where coalesce(i.relname, k.conname, s.stxname)::text <> all ($2::text[]) order by 2, 1`,
+    [JSON.stringify(placesOf(legacy)), made],
+  );
+  return found.map(({ what, on }) => ({
+    hazard: 'legacy-column-in-use',
+    rank: 'stop',
+    on,
+    message: `${what} stands on ${on}, and would go with it in cleanup`,
+    remedy: 'drop it, or make it over the new key, before cleanup',
+  }));
+}
+
+/** Columns that cleanup counts on and that somebody has renamed or dropped since the cutover. Locks: none on tables. */
+export async function columnsGone(database: Database, columns: ColumnRef[]): Promise<Hazard[]> {
+  const gone = await database.query<{ schema: string; name: string; column: string }>(
+    `select l.schema, l.name, l."column" from pg_catalog.json_to_recordset($1::json) as l(schema text, name text, "column" text)
+     where not exists (
+       select from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+       where n.nspname = l.schema and c.relname = l.name and a.attname = l."column" and not a.attisdropped)
+     order by 1, 2, 3`,
+    [JSON.stringify(placesOf(columns))],
+  );
+  return gone.map(({ schema, name, column }) => ({
+    hazard: 'phase-column-gone',
+    rank: 'stop',
+    on: `${tableId(schema, name)}.${column}`,
+    message: `${tableId(schema, name)} has no column ${column} any more: it was renamed or dropped since the cutover`,
+    remedy: 'give the column its name back, then resolve with retry',
+  }));
+}
+
+function placesOf(columns: ColumnRef[]) {
+  return columns.map(({ table, column }) => ({ ...splitTableId(table), column }));
 }

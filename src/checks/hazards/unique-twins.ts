@@ -26,18 +26,20 @@ export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
     [...keys, ...indexes].filter((o) => !isOwnKey(context, o)).map((o) => o.table),
   );
   const seen = await seenStatements(context);
+  const late = context.phase.twins === 'late';
   const upserts = [...tables].map((table): Hazard => {
     const count = seen.count(table, (name) => new RegExp(`insert\\s+into\\s+${name}[^;]*on\\s+conflict`));
     return {
       hazard: 'unique-twin-upsert',
-      rank: count > 0 ? 'accept' : 'note',
+      // late is the plan's choice: what is left is the time from the approval to the cutover
+      rank: count > 0 && !late ? 'accept' : 'note',
       on: table,
       message:
         count > 0
-          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505`
+          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505${late ? ', from the approval to the cutover' : ''}`
           : `an upsert into ${table} could fail with 23505 while a unique twin stands beside the old index${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
       remedy:
-        'let clients retry on 23505, or hold the upserts back during the phase, then accept it with a because',
+        'write twins: late, so that unique twins stand only from the approval to the cutover; or let clients retry on 23505, or hold the upserts back during the phase, then accept it with a because',
       ...(count > 0 ? { count } : {}),
     };
   });
