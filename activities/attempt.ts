@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { RekeyError } from '../src/errors.js';
-import { giveUp } from './give-up.js';
+import { giveUp, remedyOnceGivenUp } from './give-up.js';
 
 /** What an activity may ask of Temporal. In tests, and for the last resort without Temporal, it is something simpler. */
 export interface Attempt {
@@ -65,11 +65,13 @@ function asFailure(name: string, error: unknown, attempt: Attempt): Error {
   if (attempt.signal.aborted) return new CancelledFailure(`${name} was cancelled`);
   if (error instanceof ApplicationFailure) return error;
   if (error instanceof RekeyError) {
-    const { code, message, remedy, where, sqlstate } = error.details;
+    const { code, message, where, sqlstate } = error.details;
+    const gaveUp = error.retryable && giveUp(error, attempt.outage);
+    const remedy = gaveUp ? remedyOnceGivenUp(error.details.remedy) : error.details.remedy;
     return ApplicationFailure.create({
       type: error.type,
       message: where ? `${where}: ${message}` : message,
-      nonRetryable: !error.retryable || giveUp(error, attempt.outage),
+      nonRetryable: !error.retryable || gaveUp,
       details: [{ code, remedy, where, sqlstate }],
     });
   }

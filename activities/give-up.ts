@@ -16,6 +16,18 @@ export function giveUp(error: RekeyError, outage: () => number): boolean {
 }
 
 /**
+ * The remedy of a failure that may pass, once it has been given up: nothing is tried again by itself any more, and
+ * whoever reads that would wait for ever. Pure.
+ */
+export function remedyOnceGivenUp(remedy: string): string {
+  const rest = remedy
+    .replace(/^Nothing[^:]*: the (step|range) is tried again[^.]*\.\s*/, '')
+    .replace(/[;:,] the step is tried again/, '');
+  const again = 'It was tried again in vain: mend what keeps it, then resolve with retry.';
+  return /\bresolve\b/.test(rest) ? rest : `${rest} ${again}`.trim();
+}
+
+/**
  * Counts the failures of a step in the journal since it last made progress. Restarts of workers, pauses and outages
  * leave no failure there, so that they never count.
  */

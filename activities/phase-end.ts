@@ -1,6 +1,6 @@
 import { openSession } from '../src/postgres/connect.js';
 import { readMembers } from '../src/postgres/members.js';
-import { type Owner, readOwner } from '../src/postgres/ownership.js';
+import { type Owner, otherCluster, readOwner } from '../src/postgres/ownership.js';
 import { setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
 import { metricsOf } from '../src/report/metrics.js';
@@ -70,9 +70,10 @@ export async function awaitPhase(
   }
 }
 
-/** Only the cluster and namespace that the owner runs in can say so. */
+/** Only the cluster and namespace that the owner runs in can say so: of another one nobody would ever hear here. */
 async function isGone(owner: Owner, run: RunRef, cluster: Cluster): Promise<boolean> {
-  if (owner.namespace !== run.namespace || owner.clusterId !== (await cluster.id())) return false;
+  if (owner.namespace !== run.namespace || owner.clusterId !== (await cluster.id()))
+    throw otherCluster(owner);
   return cluster.isClosed(owner);
 }
 

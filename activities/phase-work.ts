@@ -13,7 +13,7 @@ import { type PhaseStatements, statementsOf } from '../src/substitution/statemen
 import { PhaseView } from '../src/substitution/view.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
-import { isExhausted } from './give-up.js';
+import { isExhausted, remedyOnceGivenUp } from './give-up.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { Tally } from './run-work.js';
 
@@ -189,6 +189,7 @@ async function judged(
   return new RekeyError('StepFailed', {
     ...error.details,
     message: `${error.details.message}, again and again`,
+    remedy: remedyOnceGivenUp(error.details.remedy),
   });
 }
 

@@ -19,7 +19,9 @@ export function statusText(report: StatusReport): string {
   const { current, asOf } = database;
   if (current === null) {
     const why = database.plan === null ? 'no phase has begun on it: schema rekey is not there, or empty' : '';
-    return `${[`${database.database}: ${why}`, endedText(temporal), nextText(next)].filter(Boolean).join('\n\n')}\n`;
+    // asked for with --workflow-id: a start that no worker has taken up yet leaves nothing in the database
+    const asked = temporal ? wrap('Temporal', temporalText(temporal), 2, 10) : '';
+    return `${[`${database.database}: ${why}`, asked, endedText(temporal), nextText(next)].filter(Boolean).join('\n\n')}\n`;
   }
   const parts = [
     headline(report, current),
@@ -64,7 +66,8 @@ function stateOf(report: StatusReport, current: PhaseNow): string {
   if (gate && !isApproved(current)) return `waiting for approval at ${gate.gate}`;
   if (live && live.state !== 'running') return live.state.replaceAll('-', ' ');
   if (gate) return `${paused ? 'paused, ' : ''}approved at ${gate.gate}`;
-  return paused ? 'paused' : 'open';
+  if (paused) return 'paused';
+  return live?.notes.some((note) => note.startsWith('held: ')) ? 'open, and held by the throttle' : 'open';
 }
 
 function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Date): string {
@@ -112,7 +115,12 @@ function temporalText({ address, answer, workflowId }: TemporalStatus): string {
   const pending = answer.pending.map((p) =>
     p.attempt > 1 ? `${p.activity}, attempt ${p.attempt}` : p.activity,
   );
-  return `${workflowId} is ${answer.state}${pending.length ? `, working on ${pending.join(', ')}` : ''}${workers}`;
+  // one failed task is a worker that was stopped
+  const failed =
+    answer.failedTasks > 1
+      ? `; a workflow task has failed ${answer.failedTasks} times: see the worker's log`
+      : '';
+  return `${workflowId} is ${answer.state}${pending.length ? `, working on ${pending.join(', ')}` : ''}${failed}${workers}`;
 }
 
 function failureText({ failure }: PhaseNow, asOf: Date): string {

@@ -262,7 +262,7 @@ class Attempt {
     return new RekeyError('Transient', {
       code: 'locks.not-had',
       message: `the locks on ${this.relations.length} tables and views were not to be had in ${this.tries} tries within ${seconds} s; ${held}`,
-      remedy: 'Wait until these transactions end, or end them; the step is tried again.',
+      remedy: 'Wait until these transactions end, or end them: select pg_terminate_backend(<pid>).',
       where: this.request.journal?.object,
     });
   }

@@ -99,7 +99,8 @@ function otherRun(owner: Owner): RekeyError {
   });
 }
 
-function otherCluster(owner: Owner): RekeyError {
+/** The owner runs where this run's server can not ask for it. */
+export function otherCluster(owner: Owner): RekeyError {
   return new RekeyError('BadInput', {
     code: 'owner.other-cluster',
     message: `the run ${owner.workflowId} in namespace ${owner.namespace} of another Temporal cluster or namespace owns this database`,

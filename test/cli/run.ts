@@ -35,9 +35,15 @@ export interface Started {
   ended: Promise<number | null>;
 }
 
+/** Where bin/rekey.js and what it needs lie, for a shell that is to find the command. */
+export function builtProgram(): string {
+  built ??= build();
+  return built;
+}
+
 /** The same for a command that goes on until it is told to end. */
 export function startRekey(args: string[], env: Record<string, string> = {}): Started {
-  built ??= build();
+  const built = builtProgram();
   const child = spawn(process.execPath, [join(built, 'bin', 'rekey.js'), ...args], {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
   });

@@ -32,7 +32,7 @@ function ended(state: string): TemporalStatus {
     address: '127.0.0.1:7233',
     namespace: 'default',
     workflowId: 'shop',
-    answer: { state, memo, pending: [], workers: 1 },
+    answer: { state, memo, pending: [], failedTasks: 0, workers: 1 },
   };
 }
 
@@ -43,6 +43,16 @@ test('of a workflow that ended FAILED status says where, why and what to do', ()
   expect(text).toMatch(/what {3}users comes after foundation\n {2}do {5}Start with foundation\./);
   // what a running workflow says of a parked step stands in the journal, too
   expect(statusText({ ...report, temporal: ended('RUNNING') })).not.toContain('has ended');
+});
+
+test('a start that no worker has taken up is told of, though nothing stands in the database yet', () => {
+  const asked = ended('RUNNING');
+  const temporal = {
+    ...asked,
+    answer: { ...(asked.answer as NonNullable<typeof asked.answer>), workers: 0 },
+  };
+  const text = statusText({ connection: 'shop', database: nothing, next: [], temporal });
+  expect(text).toMatch(/Temporal {2}shop is RUNNING; NO WORKER polls the task queue/);
 });
 
 /** A phase that waits at a checkpoint, by the journal. */
@@ -87,6 +97,35 @@ test('where the workflow of an open phase has ended, status says that it stopped
   const other = statusText({ ...report, temporal: ended('FAILED') });
   expect(other).toContain('phase users of plan shop: waiting for approval at after-swap');
   expect(other).toContain('Checkpoint after-swap, opening 3');
+});
+
+/** As the phase's own workflow tells it while it runs. */
+function running(memo: object, failedTasks = 0): TemporalStatus {
+  const found = ended('RUNNING');
+  const answer = { ...(found.answer as NonNullable<typeof found.answer>), failedTasks };
+  return {
+    ...found,
+    workflowId: 'shop/users',
+    answer: { ...answer, memo: { phase: 'users', state: 'running', next: [], notes: [], ...memo } as never },
+  };
+}
+
+test('a phase that the throttle holds says so at once', () => {
+  const database = { ...open, current: { ...waiting, gate: null } };
+  const held = running({ notes: ['held: users: replication lag is 12 s, the limit 10 s'] });
+  const report = { connection: 'shop', database, next: [] };
+  expect(statusText({ ...report, temporal: held })).toContain(
+    'of plan shop: open, and held by the throttle\n',
+  );
+  expect(statusText({ ...report, temporal: running({}) })).toContain('of plan shop: open\n');
+});
+
+test('workers that do not fit the history of a workflow are told of; one that was stopped in a task is not', () => {
+  const report = { connection: 'shop', database: open, next: [] };
+  expect(statusText({ ...report, temporal: running({}, 7) })).toMatch(
+    /a workflow task has failed 7 times: see the\s+worker's log/,
+  );
+  expect(statusText({ ...report, temporal: running({}, 1) })).not.toContain('workflow task');
 });
 
 test('a phase that stopped goes on under the id of the migration that began it', () => {
