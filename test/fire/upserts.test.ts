@@ -1,0 +1,188 @@
+import type { Client } from 'pg';
+import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
+import { LocalRun } from '../activities/local-run.js';
+import { dumpOf } from '../activities/reference-database.js';
+import { Scene, shopPlan } from '../checks/fixture.js';
+import { figure } from '../figures.js';
+import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
+import { testVersions } from '../servers.js';
+
+const schema = `
+create table people (id serial primary key, name text not null);
+create table places (id serial primary key, person_id integer not null references people, n integer not null, hits integer not null default 1,
+  constraint places_once unique (person_id, n));
+insert into people (name) select 'p' || n from generate_series(1, 40) n;
+insert into places (person_id, n) select p, n from generate_series(1, 40) p, generate_series(1, 10) n`;
+
+const planWith = (twins: string, more = '') => `version: 1
+plan: upserts
+twins: ${twins}
+${more}phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: main, tables: [people, places] }
+`;
+
+/** Sixteen clients on the same few pairs; each counts what was answered, by SQLSTATE and constraint. */
+class Upserts {
+  readonly refused = new Map<string, number>();
+  acknowledged = 0;
+  private going = true;
+  private readonly ended: Promise<void>[];
+
+  private constructor(clients: Client[]) {
+    this.ended = clients.map((client, at) => this.run(client, at));
+  }
+
+  static async start(database: ConnectedDatabase): Promise<Upserts> {
+    return new Upserts(await Promise.all(Array.from({ length: 16 }, () => database.app())));
+  }
+
+  async stop(): Promise<void> {
+    this.going = false;
+    await Promise.all(this.ended);
+  }
+
+  private async run(client: Client, seed: number): Promise<void> {
+    for (let at = seed; this.going; at += 1) {
+      // by name: the integer of before the cutover is the UUID of afterwards
+      const values = [`p${(at % 5) + 1}`, 1_000 + Math.floor(at / 7)];
+      try {
+        await client.query(
+          `insert into places (person_id, n) select id, $2::integer from people where name = $1
+           on conflict (person_id, n) do update set hits = places.hits + 1`,
+          values,
+        );
+        this.acknowledged += 1;
+      } catch (error) {
+        const { code, constraint } = error as { code?: string; constraint?: string };
+        const what = `${code} ${constraint ?? ''}`.trim();
+        this.refused.set(what, (this.refused.get(what) ?? 0) + 1);
+      }
+    }
+    await client.end();
+  }
+}
+
+describe('Upserts of sixteen clients on the same values', () => {
+  let database: ConnectedDatabase;
+  let run: LocalRun;
+  beforeEach(async () => {
+    database = await connectedDatabase(testVersions()[0] as number);
+    await database.sql(schema);
+  });
+  afterEach(async () => {
+    run?.end();
+    await database?.drop();
+  });
+
+  async function hits(): Promise<number> {
+    const [row] = await database.sql('select sum(hits)::int as hits from places');
+    return row?.hits as number;
+  }
+
+  it('with twins: late none is refused until the approval and none after the cutover; only the named key refuses in the moments around the two swaps, and each that was acknowledged counts', async () => {
+    run = new LocalRun(database.connection, planWith('late'));
+    await run.forward('foundation');
+    const before = await dumpOf(database.ownerUrl, testVersions()[0] as number);
+    const waiting = await Upserts.start(database);
+    const ref = await run.forward('main', 'buildTwins');
+    // the gate waits: what is validated meanwhile misses no twin that comes after the approval
+    await run.validate(ref, 'waiting');
+    await waiting.stop();
+    expect([...waiting.refused]).toEqual([]);
+    const unique = await database.sql(
+      `select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
+       where i.indrelid = 'places'::regclass and i.indisunique and c.relname like '%uuid%'`,
+    );
+    expect(unique).toEqual([]);
+
+    const swapping = await Upserts.start(database);
+    await run.forward('main', 'swapKeys');
+    await swapping.stop();
+    // the application's statement is prepared anew for each call, so that no type is wrong for long
+    const others = [...swapping.refused].filter(
+      ([what]) => !/^(23505 places_once_uuid|23505 places_once)$/.test(what),
+    );
+    expect(others).toEqual([]);
+
+    const after = await Upserts.start(database);
+    while (after.acknowledged < 300) await new Promise((resolve) => setTimeout(resolve, 10));
+    await after.stop();
+    expect([...after.refused]).toEqual([]);
+
+    const back = await Upserts.start(database);
+    await run.back('main');
+    await back.stop();
+    const unnamed = [...back.refused].filter(([what]) => !/^23505 (legacy_)?places_once/.test(what));
+    expect(unnamed).toEqual([]);
+    const all = waiting.acknowledged + swapping.acknowledged + after.acknowledged + back.acknowledged;
+    expect(await hits()).toBe(400 + all);
+    expect(await dumpOf(database.ownerUrl, testVersions()[0] as number)).toBe(before);
+    const count = (of: Upserts) => [...of.refused.values()].reduce((sum, n) => sum + n, 0);
+    figure('23505 with twins: late, before the approval', count(waiting), 'statements');
+    figure('23505 with twins: late, from the approval to after the cutover', count(swapping), 'statements');
+    figure('23505 after the cutover', count(after), 'statements');
+    figure('23505 on the way back', count(back), 'statements');
+  }, 60_000);
+
+  it('with twins: early and accepted they fail on the named twin only, and each that was acknowledged counts', async () => {
+    await database.sql(`create function up(p integer, m integer) returns void language sql as
+      $$ insert into places (person_id, n) values (p, m) on conflict (person_id, n) do update set hits = 2 $$`);
+    const accepted = 'accept: [{ hazard: unique-twin-upsert, on: places, because: clients retry }]\n';
+    const unaccepted = new LocalRun(database.connection, planWith('early'));
+    await unaccepted.forward('foundation');
+    await expect(unaccepted.forward('main', 'preflight')).rejects.toMatchObject({
+      code: 'unique-twin-upsert',
+      message: expect.stringContaining('write twins: late'),
+    });
+    unaccepted.end();
+    await database.sql('drop schema rekey cascade');
+    run = new LocalRun(database.connection, planWith('early', accepted));
+    await run.forward('foundation');
+    const upserts = await Upserts.start(database);
+    await run.forward('main', 'buildTwins');
+    const enough = upserts.acknowledged + 500;
+    while (upserts.acknowledged < enough) await new Promise((resolve) => setTimeout(resolve, 10));
+    await upserts.stop();
+    expect([...upserts.refused.keys()].filter((what) => what !== '23505 places_once_uuid')).toEqual([]);
+    expect(await hits()).toBe(400 + upserts.acknowledged);
+    figure('23505 with twins: early', upserts.refused.get('23505 places_once_uuid') ?? 0, 'statements');
+  }, 60_000);
+});
+
+describe('Whether clients upsert', () => {
+  let server: PostgresServer;
+  let scene: Scene;
+  beforeAll(async () => {
+    server = await startPostgres({
+      own: true,
+      settings: { shared_preload_libraries: 'pg_stat_statements' },
+    });
+    scene = await Scene.open(undefined, { ...server, version: 18 } as never);
+  });
+  afterAll(async () => {
+    await scene?.close();
+    await server?.stop();
+  });
+  const found = async (twins: string) =>
+    (await scene.judged(shopPlan.replace('phases:', `twins: ${twins}\nphases:`))).unhandled
+      .filter((h) => h.hazard === 'unique-twin-upsert')
+      .map((h) => h.on);
+
+  test('is read from pg_stat_statements; then the plan has to choose: late, or early with a because', async () => {
+    await scene.db.superuser('create extension pg_stat_statements');
+    expect(await found('early')).toEqual([]);
+    const app = await scene.db.app();
+    await app.query(
+      'insert into orders (person_id, no) values (1, 1) on conflict (person_id, no) do update set no = excluded.no',
+    );
+    expect(await found('early')).toEqual(['orders']);
+    expect(await found('late')).toEqual([]);
+  });
+
+  test('can not be ruled out without pg_stat_statements, and that is noted', async () => {
+    await scene.db.superuser('drop extension if exists pg_stat_statements');
+    const { notes } = await scene.judged();
+    expect(notes.map((n) => n.message).join('; ')).toContain('pg_stat_statements is not there to ask');
+  });
+});
