@@ -2,7 +2,16 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Attempt, type Group, Numbers, type Operation, type Surroundings } from './attempt.js';
 import { type ClientUrls, withClient } from './database.js';
-import { type Retry, readEvents, type Stall, stalls, type Taken, unexplained } from './journal-times.js';
+import {
+  type Retry,
+  readEvents,
+  type Stall,
+  stalls,
+  type Taken,
+  type TwinRefusal,
+  unexplained,
+  withoutTwin,
+} from './journal-times.js';
 import { Ledger } from './ledger.js';
 import { deleteOperations } from './operations/deletes.js';
 import { keyOperations } from './operations/keys.js';
@@ -19,7 +28,7 @@ export interface ClientsOptions {
   /** operations a second of all clients together, beside reports and idle transactions */
   rate: number;
   seed: number;
-  /** as the plan says: with `early`, upserts may be refused by a unique twin */
+  /** as the plan says: an upsert may be refused by a unique twin from its building on, with `late` after the last approval only */
   twins: 'early' | 'late';
   /** connections may be lost at any moment; otherwise a lost one is a complaint */
   outages?: boolean;
@@ -38,7 +47,7 @@ export interface Report {
   /** at a change of the schema */
   retried: number;
   refused: number;
-  /** 23505 on a unique twin, with `early` only */
+  /** 23505 on a unique twin, while it stands beside its original */
   refusedByTwin: number;
   /** taken back by an outage, or never begun; what was committed unseen counts as acknowledged */
   lost: number;
@@ -110,7 +119,8 @@ class Clients implements LiveClients {
   private readonly seeds = new Map<TableName, Row[]>();
   private readonly numbers: Numbers;
   private readonly loops: Promise<void>[] = [];
-  private readonly sums = { operations: 0, refused: 0, refusedByTwin: 0, lost: 0, decidedLater: 0 };
+  private readonly sums = { operations: 0, refused: 0, lost: 0, decidedLater: 0 };
+  private readonly twinRefusals: TwinRefusal[] = [];
   private longest = 0;
   private ended: Promise<Report> | null = null;
   private readonly stopping = new AbortController();
@@ -160,10 +170,12 @@ class Clients implements LiveClients {
     await Promise.all(this.loops);
     const events = await readEvents(this.options.urls.superuser);
     for (const text of unexplained(this.retries, events)) this.ledger.complain(text);
+    for (const text of withoutTwin(this.twinRefusals, events, this.options.twins)) this.ledger.complain(text);
     return {
       ...this.sums,
       byOperation: this.done(),
       retried: this.retries.length,
+      refusedByTwin: this.twinRefusals.length,
       complaints: [...this.ledger.complaints],
       stalls: stalls(this.taken, events),
       longestStallMs: this.longest,
@@ -324,7 +336,8 @@ class Clients implements LiveClients {
       code === '23505' &&
       uniqueTwins.has(on)
     ) {
-      this.sums.refusedByTwin += 1;
+      this.twinRefusals.push({ operation: operation.name, index: on, at: Date.now() });
+      this.count(operation, byTwin);
     } else {
       this.complain(operation, `${code} ${on} ${message}`, tag);
     }
@@ -371,8 +384,8 @@ class Clients implements LiveClients {
     return null;
   }
 
-  private count(operation: Operation): void {
-    this.counts[operation.name] = (this.counts[operation.name] ?? 0) + 1;
+  private count({ name }: Operation, how = ''): void {
+    this.counts[name + how] = (this.counts[name + how] ?? 0) + 1;
   }
 
   private complain(operation: Operation, what: string, tag: string): void {
@@ -382,8 +395,16 @@ class Clients implements LiveClients {
   }
 }
 
-/** What stands beside the arbiters of the upserts while twins are built early. */
-const uniqueTwins = new Set(['entries_account_id_n_key_uuid', 'codes_pkey_uuid']);
+/** Stands behind an operation's name where those are counted that a unique twin refused. */
+export const byTwin = ': refused by a unique twin';
+
+/** What stands beside the arbiters of the upserts for a while. */
+const uniqueTwins = new Set([
+  'entries_account_id_n_key_uuid',
+  'codes_pkey_uuid',
+  // on the way back
+  'legacy_entries_account_id_n_key',
+]);
 
 /** mulberry32 */
 function seeded(seed: number): () => number {

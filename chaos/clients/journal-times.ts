@@ -8,6 +8,12 @@ export interface Event {
   to: number;
   /** what clients may notice of it: keys of another type, other columns, or nothing */
   changes: 'keys' | 'columns' | 'nothing';
+  /** the unique index that it makes or drops */
+  makes: string | null;
+  drops: string | null;
+  /** the end of a step that came after the last approval (`twins: late`) */
+  late: boolean;
+  ends: boolean;
 }
 
 /** All statements and ends of steps in Rekey's journal, oldest first; none where there is no journal. */
@@ -21,7 +27,10 @@ export async function readEvents(superuserUrl: string): Promise<Event[]> {
       `select phase, step, extract(epoch from at)::float8 * 1000 as from,
          extract(epoch from at)::float8 * 1000 + coalesce(duration_ms, 0) as to,
          case when statement ~ 'rename column' then 'keys'
-              when statement ~ '(add|drop) column' then 'columns' else 'nothing' end as changes
+              when statement ~ '(add|drop) column' then 'columns' else 'nothing' end as changes,
+         substring(statement from 'create unique index (?:concurrently )?(?:if not exists )?"([^"]+)"') as makes,
+         substring(statement from 'drop index (?:concurrently )?(?:if exists )?(?:"[^"]+"\\.)?"([^"]+)"') as drops,
+         coalesce((detail->>'late')::boolean, false) as late, kind = 'step' as ends
        from rekey.journal where phase is not null and step is not null order by id`,
     );
     return rows;
@@ -71,6 +80,36 @@ export interface Taken {
   operation: string;
   due: number;
   ended: number;
+}
+
+export interface TwinRefusal {
+  operation: string;
+  /** the unique index that refused it */
+  index: string;
+  /** ms */
+  at: number;
+}
+
+/**
+ * A unique index beside the one that an upsert names stands for a while: from where the plan has it built until the
+ * cutover, and on the way back from its first step until the swap. Answers with the refusals outside of that; with `late`
+ * a twin may stand only after the last approval.
+ */
+export function withoutTwin(refusals: TwinRefusal[], events: Event[], twins: 'early' | 'late'): string[] {
+  const windows = events.flatMap((made, i) => {
+    if (made.makes === null) return [];
+    const after = events.slice(i + 1).filter(({ phase }) => phase === made.phase);
+    const over = after.find(({ changes, drops }) => changes === 'keys' || drops === made.makes);
+    const step = after.find(({ ends, step }) => ends && step === made.step);
+    const may = twins === 'early' || made.step !== 'buildTwins' || step?.late === true;
+    return may ? [{ index: made.makes, from: made.from, to: (over?.to ?? Infinity) + commitTakes }] : [];
+  });
+  return refusals
+    .filter(({ index, at }) => !windows.some((w) => w.index === index && w.from <= at && at <= w.to))
+    .map(
+      ({ operation, index, at }) =>
+        `a unique twin refused what it should not: ${operation}: 23505 ${index} at ${new Date(at).toISOString()}`,
+    );
 }
 
 /** For each step of each phase the operation that took longest of those that met it, over all times that it ran. */

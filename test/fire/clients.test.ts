@@ -1,52 +1,107 @@
 import { checkClients } from '../../chaos/clients/check.js';
-import { startClients } from '../../chaos/clients/clients.js';
+import {
+  byTwin,
+  type ClientsOptions,
+  type LiveClients,
+  operations,
+  type Report,
+  startClients,
+} from '../../chaos/clients/clients.js';
 import { clientPlan } from '../../chaos/clients/database.js';
 import { LocalRun } from '../activities/local-run.js';
+import { figure } from '../figures.js';
 import { testVersions } from '../servers.js';
 import { type ClientsWorld, clientsWorld } from './clients-world.js';
 
 const version = testVersions()[0] as number;
 
+/** What the shop's clients do while Rekey works, without Temporal: the statements are the same. */
 describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
   let world: ClientsWorld;
-  beforeEach(async () => {
-    world = await clientsWorld(version);
-  });
-  afterEach(() => world.drop());
+  let load: LiveClients | undefined;
+  let run: LocalRun | undefined;
 
-  it('go on without Rekey, and the proof finds nothing', async () => {
-    const load = await startClients({
+  beforeEach(async () => {
+    world = await clientsWorld(version, 40);
+  });
+  afterEach(async () => {
+    await load?.stop();
+    run?.end();
+    await world.drop();
+  });
+
+  const start = (more: Partial<ClientsOptions> = {}) =>
+    startClients({
       urls: world.urls,
-      rate: 200,
-      seed: 1,
+      rate: 100,
+      seed: 11,
       twins: 'late',
-      reportMs: 300,
-      idleMs: 200,
+      reportMs: 250,
+      idleMs: 150,
+      ...more,
     });
-    await new Promise((r) => setTimeout(r, 5_000));
+
+  const until = async (what: string, is: () => boolean) => {
+    for (const deadline = Date.now() + 60_000; !is(); ) {
+      if (Date.now() > deadline) throw new Error(`after a minute there is still ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  /** Each operation once more, to its end. */
+  const everything = async () => {
+    const before = load?.done() ?? {};
+    const missing = () => operations.filter(({ name }) => (load?.done()[name] ?? 0) === (before[name] ?? 0));
+    await until('something that was not done', () => missing().length === 0);
+  };
+
+  const tell = (report: Report) => {
+    figure('clients of the shop: operations', report.operations, 'operations');
+    figure('clients of the shop: retried at a change of the schema', report.retried, 'operations');
+    figure('clients of the shop: lost', report.lost, 'operations');
+    for (const { phase, step, ms } of report.stalls)
+      figure(`clients of the shop: longest stall, ${step} of ${phase}`, ms, 'ms');
+  };
+
+  it('lose nothing while phases go forward, back, forward again and are cleaned up, and nothing else than what is allowed happens to them', async () => {
+    run = new LocalRun(world.connection, clientPlan());
+    load = await start();
+    await run.forward('foundation');
+    await run.forward('stock');
+    await run.forward('clients', 'map');
+    await everything();
+    await run.forward('clients');
+    await everything();
+    await run.back('clients');
+    await everything();
+    await run.forward('clients');
+    await everything();
+    await run.forward('cleanup');
+    await everything();
     const report = await load.stop();
+    tell(report);
     expect(report.complaints).toEqual([]);
     expect(await checkClients(world.urls.superuser, load.ledger)).toEqual([]);
-  });
+    expect(report.retried).toBeGreaterThan(0);
+    expect(report.lost).toBe(0);
+    expect(report.stalls.map(({ step }) => step)).toContain('swapKeys');
+  }, 240_000);
 
-  it('go on while a phase goes forward', async () => {
-    const run = new LocalRun(world.connection, clientPlan({ twins: 'early' }));
-    const load = await startClients({
-      urls: world.urls,
-      rate: 150,
-      seed: 1,
-      twins: 'early',
-      reportMs: 300,
-      idleMs: 200,
-    });
-    try {
-      await run.forward('foundation');
-      await run.forward('stock');
-      await run.forward('clients');
-      await new Promise((r) => setTimeout(r, 1_500));
-    } finally {
-      const report = await load.stop();
-      run.end();
-    }
-  });
+  it('who upsert on what has a unique twin beside it are refused by that twin and by nothing else, and what was acknowledged counts', async () => {
+    run = new LocalRun(world.connection, clientPlan({ twins: 'early' }));
+    await run.forward('foundation');
+    await run.forward('stock');
+    await run.forward('clients', 'buildTwins');
+    const twins = operations.filter(({ upserts }) => upserts).map(({ name }) => name + byTwin);
+    // as many as there can be: two must insert within the same fraction of a millisecond
+    load = await start({ rate: 4_000, twins: 'early', groups: ['upsert'] });
+    await until('no upsert that a twin has refused', () =>
+      twins.some((name) => (load?.done()[name] ?? 0) > 0),
+    );
+    const report = await load.stop();
+    figure('clients of the shop: upserts refused by a unique twin', report.refusedByTwin, 'operations');
+    expect(report.complaints).toEqual([]);
+    expect(report.refusedByTwin).toBeGreaterThan(0);
+    expect(await checkClients(world.urls.superuser, load.ledger)).toEqual([]);
+  }, 120_000);
 });
