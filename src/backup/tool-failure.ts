@@ -34,10 +34,10 @@ export function toolFailure(
       `could not be started (${result.notStarted})`,
       'Check REKEY_PG_BIN.',
     );
-  if (/no space left on device|disk quota exceeded/i.test(text))
+  if (/no space left on device|disk quota exceeded|file too large/i.test(text))
     return failed(
       'backup.disk-full',
-      'the disk is full',
+      'the disk is full, or its quota or a limit on the size of files is reached',
       'Make room where REKEY_BACKUPS is, then retry.',
       '53100',
     );

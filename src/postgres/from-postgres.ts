@@ -78,7 +78,7 @@ function kindOf(error: Error & PgFields): { kind: PostgresErrorKind; sqlstate?: 
   const code = typeof error.code === 'string' ? error.code : '';
   if (/^[0-9A-Z]{5}$/.test(code) && error.severity !== undefined) {
     if (code === '42501' && error.routine === 'check_enable_rls') return { kind: rowsHidden, sqlstate: code };
-    return { kind: postgresErrors[code] ?? postgresErrors[code.slice(0, 2)] ?? unknownError, sqlstate: code };
+    return { kind: kindOfState(code, error), sqlstate: code };
   }
   // localhost with two addresses fails with an AggregateError of both
   const inner = Array.isArray(error.errors) ? (error.errors[0] as PgFields | undefined) : undefined;
@@ -103,6 +103,18 @@ function kindOf(error: Error & PgFields): { kind: PostgresErrorKind; sqlstate?: 
     };
   }
   return null;
+}
+
+/**
+ * By SQLSTATE, except where PostgreSQL has none for it: a quota or a limit on the size of files is as full a disk as any
+ * other, and a server that panics goes down with all its sessions and recovers, whatever it died of.
+ */
+function kindOfState(code: string, { message, severity }: Error & PgFields): PostgresErrorKind {
+  const known = postgresErrors[code] ?? postgresErrors[code.slice(0, 2)];
+  if (known) return known;
+  if (/no space left on device|disk quota exceeded|file too large/i.test(message))
+    return postgresErrors['53100'] as PostgresErrorKind;
+  return severity === 'PANIC' ? (postgresErrors['57P02'] as PostgresErrorKind) : unknownError;
 }
 
 /** Names of schema, table and constraint are no row data. */

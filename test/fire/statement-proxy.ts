@@ -61,8 +61,13 @@ export class StatementProxy {
 
   /** Every connection ends, and new ones are refused until `mend`: for the worker the server is gone. */
   cutAll(): void {
-    this.refusing = true;
+    this.refuse();
     for (const wire of this.wires) wire.cut();
+  }
+
+  /** What is connected stays. */
+  refuse(): void {
+    this.refusing = true;
   }
 
   mend(): void {
