@@ -157,16 +157,21 @@ describe(`Roles and triggers, on PostgreSQL ${version}`, () => {
       `create policy own on people using (tenant = 'a'); alter table people enable row level security`,
     );
     await run.forward('main');
-    const [four] = await database.sql(`select id from people where ref = 'p4'`);
-    await database.sql('alter table people force row level security');
     const app = await database.app();
-    await app.query(`insert into posts (ref, person_id) values ('hidden', $1)`, [four?.id]);
+    // of a person that the mapping does not have yet
+    await database.sql(`insert into people (ref, tenant) values ('late', 'b')`);
+    const [late] = await database.sql(`select id, legacy_id from people where ref = 'late'`);
+    await database.sql('alter table people force row level security');
+    await app.query(`insert into posts (ref, person_id) values ('hidden', $1)`, [late?.id]);
+    expect(await database.sql(`select legacy_person_id as id from posts where ref = 'hidden'`)).toEqual([
+      { id: null },
+    ]);
     const refused = await run.back('main').catch((error: Error) => error);
     expect(String(refused)).toMatch(/people/);
     await database.sql('alter table people no force row level security');
     await run.back('main');
-    expect(await database.sql(`select person_id from posts where ref = 'hidden'`)).toEqual([
-      { person_id: 4 },
+    expect(await database.sql(`select person_id as id from posts where ref = 'hidden'`)).toEqual([
+      { id: late?.legacy_id },
     ]);
   }, 60_000);
 
