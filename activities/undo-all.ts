@@ -150,7 +150,8 @@ async function persist<T>(options: UndoOptions, work: () => Promise<T>): Promise
       if (!(error instanceof RekeyError) || !error.retryable || nth === tries) throw error;
       const pause = Math.min(longestPause, 1_000 * 2 ** (nth - 1));
       options.say(`  ${error.details.message}; try ${nth + 1} of ${tries} in ${pause / 1_000} s`);
-      await wait(pause, undefined, { signal: options.signal });
+      // an interruption says what to type; the timer's own error would not
+      await wait(pause, undefined, { signal: options.signal }).catch(() => options.signal.throwIfAborted());
     }
   }
 }
