@@ -85,6 +85,8 @@ export interface StepResult {
   seconds: number;
   longestLockMs: number;
   tries: number;
+  /** what an operator has to know of a step that is done, and was done in part only */
+  note?: string;
 }
 
 export interface PreflightResult {

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { readManifest } from '../src/backup/manifest.js';
 import { restoreBackup } from '../src/backup/restore.js';
 import { quoteIdent } from '../src/catalog/quote.js';
-import { RekeyError } from '../src/errors.js';
+import { type Hazard, RekeyError } from '../src/errors.js';
 import { rekeySchemaVersionOf } from '../src/postgres/bootstrap.js';
 import { openSession } from '../src/postgres/connect.js';
 import { fromPostgres } from '../src/postgres/from-postgres.js';
 import { readJournal } from '../src/postgres/journal-reader.js';
 import { assertOwner } from '../src/postgres/ownership.js';
+import type { Session } from '../src/postgres/session.js';
 import type { Attempt } from './attempt.js';
 import { backupRoot } from './backup.js';
 import { connectionUrl, scratchConnection } from './connection-url.js';
@@ -59,8 +60,14 @@ export function restoreDrill(ref: PhaseRef, attempt: Attempt): Promise<StepResul
     const directory = await newestBackup(work);
     const { format } = await readManifest(directory);
     if (format === 'directory') tally.ran(await restoreIntoScratch(work, directory));
-    await journalStep(work, { ...tally.result(), format });
-    return tally.result();
+    // COPY files hold no schema, and a snapshot is no file: there is nothing here to make a database of
+    const note =
+      format === 'directory'
+        ? undefined
+        : `the restore drill restored nothing: a backup of format ${format} can't be restored into an empty database; restore it once yourself`;
+    const result = { ...tally.result(), ...(note ? { note } : {}) };
+    await journalStep(work, { ...result, format });
+    return result;
   });
 }
 
@@ -108,18 +115,46 @@ async function restoreIntoScratch(work: StepWork, directory: string): Promise<nu
   }
 }
 
-async function assertMayCreate(
-  admin: Awaited<ReturnType<typeof openSession>>,
-  connection: string,
-): Promise<void> {
+/** What the drill after the backup will find, before it is taken: hours may lie between. */
+export async function scratchHazards(work: StepWork): Promise<Hazard[]> {
+  if (work.phase.kind !== 'foundation' || typeof work.phase.backup === 'object') return [];
+  const admin = await openSession(
+    scratchConnection(work.ref.connection) ?? work.ref.connection,
+    `${work.ref.phase} drill`,
+  );
+  try {
+    if (await mayCreate(admin)) return [];
+  } finally {
+    await admin.close();
+  }
+  return [
+    {
+      hazard: 'scratch-no-createdb',
+      rank: 'note',
+      on: 'restoreDrill',
+      message:
+        'no role that may create databases is known: the restore drill that follows the backup will stop there',
+      remedy: `set ${scratchVariable(work.ref.connection)} on the worker to a URL of a role with CREATEDB and start the worker again`,
+    },
+  ];
+}
+
+async function mayCreate(admin: Session): Promise<boolean> {
   const { may } = await admin.one<{ may: boolean }>(
     'select rolcreatedb or rolsuper as may from pg_catalog.pg_roles where rolname = current_user',
   );
-  if (may) return;
+  return may;
+}
+
+const scratchVariable = (connection: string) =>
+  `REKEY_CONNECTION_${connection.toUpperCase().replaceAll('-', '_')}_SCRATCH`;
+
+async function assertMayCreate(admin: Session, connection: string): Promise<void> {
+  if (await mayCreate(admin)) return;
   throw new RekeyError('StepFailed', {
     code: 'scratch.no-createdb',
     message: 'no role that may create databases is known, so that the backup can not be restored for a trial',
-    remedy: `Set REKEY_CONNECTION_${connection.toUpperCase().replaceAll('-', '_')}_SCRATCH on the worker to a URL of a role with CREATEDB (on any server of this version), start the worker again, then resolve with retry.`,
+    remedy: `Set ${scratchVariable(connection)} on the worker to a URL of a role with CREATEDB (on any server of this version), start the worker again, then resolve with retry.`,
   });
 }
 

@@ -18,6 +18,7 @@ import { redundantHazards } from '../src/substitution/redundant.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import { backupRoom } from './backup-room.js';
 import type { PreflightResult } from './contract.js';
+import { scratchHazards } from './foundation.js';
 import { keepFinding } from './keep-finding.js';
 import { legacyColumnsOf } from './phase-documents.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
@@ -96,6 +97,8 @@ async function lookAtTables(work: StepWork, tables: PhaseWork): Promise<Judged> 
 
 async function lookWithoutTables(work: StepWork): Promise<Judged> {
   const judged = await preflightWithoutTables(work.session, work.plan, work.phase, work.session.version);
+  if (work.phase.kind === 'foundation')
+    return { ...judged, notes: [...judged.notes, ...(await scratchHazards(work))] };
   if (work.phase.kind !== 'cleanup') return judged;
   const catalog = await readCatalog(work.session.query, allKinds);
   const legacy = await legacyColumnsOf(work.session, work.ref.phase);

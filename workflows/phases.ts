@@ -82,10 +82,11 @@ export async function layFoundation(run: Run): Promise<void> {
     forward: () => call('createFoundation', 'creates the schema rekey', run.ref),
   });
   await runStep(run, { step: 'backup', forward: () => call('backup', 'backs up', run.ref) });
-  await runStep(run, {
+  const drill = await runStep(run, {
     step: 'restoreDrill',
     forward: () => call('restoreDrill', 'restores the backup elsewhere', run.ref),
   });
+  if (drill?.note) run.note(drill.note);
   await runStep(run, {
     step: 'measureBaseline',
     forward: () => call('measureBaseline', 'measures all probes', run.ref),

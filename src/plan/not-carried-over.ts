@@ -19,11 +19,6 @@ export function notCarriedOver(plan: Plan, phase: Phase): Hazard[] {
       .map((one) =>
         hazard('definitions', one.object, 'Take the entry out, and the object out of the way of the phase.'),
       ),
-    ...plan.subscribers
-      .filter((one) => concerns(one.phase))
-      .map((one) =>
-        hazard('subscribers', one.name, 'Take the entry out, and the tables out of the publication.'),
-      ),
   ];
 }
 

@@ -28,7 +28,6 @@ describe('words and objects that are not carried over yet', () => {
       plan('definitions: [{ object: policy own on orders, using: "true" }]'),
       'policy own on orders',
     ],
-    ['named subscribers', plan('subscribers: [{ name: lake, because: it is told }]'), 'lake'],
     [
       'a reference by a path',
       plan('references: [{ from: notes.body, path: person, to: people }]'),
