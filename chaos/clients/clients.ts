@@ -330,12 +330,7 @@ class Clients implements LiveClients {
     if (refused && code === refused.code && [refused.constraint, `${refused.constraint}_uuid`].includes(on)) {
       this.sums.refused += 1;
       this.count(operation);
-    } else if (
-      this.options.twins === 'early' &&
-      operation.upserts &&
-      code === '23505' &&
-      uniqueTwins.has(on)
-    ) {
+    } else if (operation.upserts && code === '23505' && uniqueTwins.has(on)) {
       this.twinRefusals.push({ operation: operation.name, index: on, at: Date.now() });
       this.count(operation, byTwin);
     } else {

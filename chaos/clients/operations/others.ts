@@ -75,7 +75,11 @@ export const otherOperations: Operation[] = [
     'a transaction that idles',
     async (a) => {
       const of = a.seed('customers');
-      const { rows } = await a.session.run('select label, n from customers where label = $1', [of.label]);
+      // held, not written: a batch has to come back for it
+      const { rows } = await a.session.run(
+        'select label, n from customers where label = $1 for no key update',
+        [of.label],
+      );
       expectSeed(a, rows[0], of, 'n');
       const row = await a.insert('orders', a.tag, {}, { customer_id: of });
       await sleep(a.around.idleMs);
