@@ -1,7 +1,7 @@
 import type { TableProgress } from '../decisions/status.js';
 import type { DatabaseStatus, PhaseNow } from '../report/database-status.js';
 import { countedApprovals, isApproved, type NextCommand } from '../report/next-commands.js';
-import type { TemporalStatus } from '../report/temporal-status.js';
+import type { MemoStatus, TemporalStatus } from '../report/temporal-status.js';
 import { clock, columns, duration, heading, number, plural, wrap } from './layout.js';
 import { preflightNotesText, workflowNotesText } from './notes-text.js';
 
@@ -26,7 +26,7 @@ export function statusText(report: StatusReport): string {
   const parts = [
     headline(report, current),
     facts(report, current, asOf),
-    failureText(current, asOf),
+    failureText(current, temporal, asOf),
     endedText(temporal),
     endOf(report) === null ? gateText(current, asOf) : '',
     progressText(current.progress),
@@ -52,6 +52,12 @@ function endOf({ database, temporal }: StatusReport): string | null {
   return database.current?.row.state === 'open' ? (answer.state ?? 'unknown to Temporal') : null;
 }
 
+/** What the workflow that runs says of this phase. */
+function liveOf(temporal: TemporalStatus | null, phase: string): MemoStatus | null {
+  const memo = temporal?.answer?.state === 'RUNNING' ? temporal.answer.memo : null;
+  return memo?.phase === phase ? memo : null;
+}
+
 /** By the database; what the workflow says is told where it says more. */
 function stateOf(report: StatusReport, current: PhaseNow): string {
   const { temporal } = report;
@@ -59,9 +65,9 @@ function stateOf(report: StatusReport, current: PhaseNow): string {
   if (row.state !== 'open') return row.state === 'done' ? 'done' : 'rolled back';
   const end = endOf(report);
   if (end !== null) return `STOPPED${gate ? ` at ${gate.gate}` : ''}: its workflow is ${end}`;
-  const memo = temporal?.answer?.state === 'RUNNING' ? temporal.answer.memo : null;
-  const live = memo?.phase === row.phase ? memo : null;
+  const live = liveOf(temporal, row.phase);
   if (gate?.parked) return `PARKED at ${gate.gate}`;
+  if (live?.failure) return `PARKED at ${live.failure.step}`;
   // approved, it stays open in the journal until what it allows has committed
   if (gate && !isApproved(current)) return `waiting for approval at ${gate.gate}`;
   if (live && live.state !== 'running') return live.state.replaceAll('-', ' ');
@@ -123,10 +129,19 @@ function temporalText({ address, answer, workflowId }: TemporalStatus): string {
   return `${workflowId} is ${answer.state}${pending.length ? `, working on ${pending.join(', ')}` : ''}${failed}${workers}`;
 }
 
-function failureText({ failure }: PhaseNow, asOf: Date): string {
+/** A journal that could not be reached has an older failure, or none: then the workflow knows. */
+function failureText(
+  { failure: journalled, row }: PhaseNow,
+  temporal: TemporalStatus | null,
+  asOf: Date,
+): string {
+  const told = liveOf(temporal, row.phase)?.failure ?? null;
+  const isOld = told !== null && (told.code !== journalled?.code || told.step !== journalled?.step);
+  const failure = isOld ? told : journalled;
   if (!failure) return '';
+  const at = isOld ? '' : `, at ${clock((journalled as NonNullable<typeof journalled>).at, asOf)}`;
   return [
-    heading(`What failed: ${failure.step}, at ${clock(failure.at, asOf)}`),
+    heading(`What failed: ${failure.step}${at}`),
     wrap('what', failure.message),
     wrap('do', failure.remedy),
     wrap('code', failure.code),

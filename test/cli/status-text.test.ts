@@ -120,6 +120,32 @@ test('a phase that the throttle holds says so at once', () => {
   expect(statusText({ ...report, temporal: running({}) })).toContain('of plan shop: open\n');
 });
 
+test('what the journal could not be told, the workflow tells: never an older failure in its place', () => {
+  const failure = {
+    step: 'validate',
+    code: 'connection.no-answer',
+    message: 'no answer',
+    remedy: 'Start it.',
+  };
+  const older = { ...failure, code: 'validate.failed', message: 'an older one', at: now };
+  const parked = running({ state: 'parked', failure });
+  const gate = { ...(waiting.gate as NonNullable<typeof waiting.gate>), gate: 'validate', parked: true };
+  const text = statusText({
+    connection: 'shop',
+    database: { ...open, current: { ...waiting, gate, failure: older } },
+    temporal: parked,
+    next: [],
+  });
+  expect(text).toContain('PARKED at validate');
+  expect(text).toContain('What failed: validate\n');
+  expect(text).toContain('no answer');
+  expect(text).not.toContain('an older one');
+  const none = { ...open, current: { ...waiting, gate: null } };
+  expect(statusText({ connection: 'shop', database: none, temporal: parked, next: [] })).toContain(
+    'PARKED at validate',
+  );
+});
+
 test('workers that do not fit the history of a workflow are told of; one that was stopped in a task is not', () => {
   const report = { connection: 'shop', database: open, next: [] };
   expect(statusText({ ...report, temporal: running({}, 7) })).toMatch(
