@@ -163,14 +163,18 @@ export class Session {
     const { client } = this;
     if (!client) throw new Error('Connection terminated');
     const stream = client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject);
-      stream.on('finish', resolve);
-      const gone = () => reject(new Error('Connection terminated'));
-      client.once('end', gone);
-      stream.once('close', () => client.off('end', gone));
-      stream.end(rows.map((row) => `${row.map((value) => value ?? '\\N').join('\t')}\n`).join(''));
-    });
+    let gone: () => void = () => undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        gone = () => reject(new Error('Connection terminated'));
+        client.once('end', gone);
+        stream.on('error', reject);
+        stream.on('finish', resolve);
+        stream.end(rows.map((row) => `${row.map((value) => value ?? '\\N').join('\t')}\n`).join(''));
+      });
+    } finally {
+      client.off('end', gone);
+    }
   }
 
   /** The row's key in today's scheme: known, looked up by its label, or translated where the client may not read the table. */

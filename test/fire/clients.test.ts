@@ -43,6 +43,8 @@ describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
 
   const until = async (what: string, is: () => boolean) => {
     for (const deadline = Date.now() + 60_000; !is(); ) {
+      const wrong = load?.ledger.complaints ?? [];
+      if (wrong.length > 0) throw new Error(wrong.slice(0, 5).join('\n'));
       if (Date.now() > deadline) throw new Error(`after a minute there is still ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
