@@ -94,6 +94,9 @@ describe.each(testVersions())('Objects that no phase carries over yet, on Postgr
         'publication lake',
         '(name each subscriber [^.]*, or )?end the subscriptions and drop the publication',
       ],
+      ...(version >= 15
+        ? [['publication-column-list', 'publication lake', 'take the list out'] as const]
+        : []),
     ] as const)
       expect(error.message).toMatch(new RegExp(`${hazard} on ${on}: [^;]*; ${remedy}`));
     expect(await database.sql(shape)).toEqual(before);
