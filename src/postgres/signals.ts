@@ -2,14 +2,22 @@ import { applicationPrefix } from './connect.js';
 import type { Session } from './session.js';
 import { LagClock, type Signal, type Signals } from './throttle.js';
 
-/** Reads the throttle's signals for a phase; keeps what it saw of each standby, so use one reader for one range. */
+/** What was seen of a standby this long ago says nothing about its lag now, ms. */
+const forgotten = 60_000;
+
+/**
+ * Of each connected standby, by its server and session. A slice of the map is short, and a standby whose replay stands still
+ * tells nothing new: what the last slice saw of it is how the next one knows for how long.
+ */
+const clocks = new Map<string, { clock: LagClock; seen: number }>();
+
+/** Reads the throttle's signals for a phase. */
 export function signalReader(phase: string): (session: Session) => Promise<Signals> {
-  const clocks = new Map<number, LagClock>();
   return async (session) => {
     const readable = await seesStatistics(session);
     return {
       paused: await isPaused(session, phase),
-      replicaLag: readable ? await replicaLag(session, clocks) : hidden,
+      replicaLag: readable ? await replicaLag(session) : hidden,
       oldestTransaction: readable ? await oldestTransaction(session) : hidden,
     };
   };
@@ -33,23 +41,24 @@ async function seesStatistics(session: Session): Promise<boolean> {
 }
 
 /** The largest lag of all standbys and logical subscribers, in ms. */
-async function replicaLag(session: Session, clocks: Map<number, LagClock>): Promise<Signal> {
+async function replicaLag(session: Session): Promise<Signal> {
   const rows = await session.query<{
-    pid: number;
+    standby: string;
     written: number;
     replayed: number | null;
     lag: number | null;
   }>(
-    `select pid, (pg_catalog.pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as written,
+    `select pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(), pid, backend_start) as standby, (pg_catalog.pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as written,
        (replay_lsn - '0/0'::pg_lsn)::float8 as replayed, (extract(epoch from replay_lag) * 1000)::float8 as lag
      from pg_catalog.pg_stat_replication where state in ('streaming', 'catchup')`,
   );
-  for (const pid of clocks.keys()) if (!rows.some((row) => row.pid === pid)) clocks.delete(pid);
+  const now = Date.now();
+  for (const [standby, { seen }] of clocks) if (now - seen > forgotten) clocks.delete(standby);
   let longest = 0;
-  for (const { pid, written, replayed, lag } of rows) {
-    const clock = clocks.get(pid) ?? new LagClock();
-    clocks.set(pid, clock);
-    const behind = clock.observe(Date.now(), written, replayed ?? 0);
+  for (const { standby, written, replayed, lag } of rows) {
+    const clock = clocks.get(standby)?.clock ?? new LagClock();
+    clocks.set(standby, { clock, seen: now });
+    const behind = clock.observe(now, written, replayed ?? 0);
     longest = Math.max(longest, behind, behind > 0 ? (lag ?? 0) : 0);
   }
   return longest;
