@@ -10,6 +10,10 @@ import { cutoverOf, Deaths } from './boundaries-kill.js';
 import { stall, workshop, workshopPlan } from './boundaries-schema.js';
 
 const version = testVersions()[0] as number;
+/** The same for two tables. */
+const stallPlan = workshopPlan
+  .replace('people, offices, orders', 'people, orders')
+  .replace('orders (note)', 'orders (number)');
 const disturbed =
   /^(addColumns|planMap|mapRange|finishMap|buildTwins|swapKeys|swapKeysBack|dropTwins|unmap|dropColumns)$/;
 
@@ -36,12 +40,14 @@ describe('A worker that dies at every boundary of its statements', () => {
     await run.forward('foundation');
   }
 
-  afterEach(async () => {
+  async function finish(): Promise<void> {
     run.end();
     await deaths.stop();
     await client.end();
     await database.drop();
-  });
+  }
+
+  afterEach(finish);
 
   const through = (url: string) => {
     process.env[connectionVariable(database.connection)] = url;
@@ -107,6 +113,38 @@ describe('A worker that dies at every boundary of its statements', () => {
     expect(counted.get('swapKeysBack')).toBeGreaterThan(80);
     expect(deaths.commitsUnanswered).toBeGreaterThan(10);
   }, 240_000);
+
+  it('in a cleanup leaves what one who comes after it brings to the same end', async () => {
+    const rows = async () => [
+      await database.sql('select id, boss_id, name from people order by id'),
+      await database.sql('select id, person_id, number from orders order by id'),
+    ];
+    await begin(stall, stallPlan);
+    await run.forward('main');
+    await run.forward('cleanup');
+    const undisturbed = await dumpOf(database.ownerUrl, version);
+    await finish();
+
+    await begin(stall, stallPlan);
+    await run.forward('main');
+    const before = await rows();
+    run.caller = async ({ activity, call }) => {
+      if (!/^(dropLegacy|buildIndexes|analyzeTables|archiveMapping)$/.test(activity)) return call();
+      through(deaths.proxy.through(database.ownerUrl));
+      const answer = await deaths.suffer(
+        activity,
+        () => call(),
+        async () => undefined,
+      );
+      through(database.ownerUrl);
+      return answer;
+    };
+    await run.forward('cleanup');
+    expect(await dumpOf(database.ownerUrl, version)).toBe(undisturbed);
+    expect(await rows()).toEqual(before);
+    figure('boundaries of a cleanup at which its worker died', deaths.boundaries.length, 'boundaries');
+    expect(deaths.boundaries.length).toBeGreaterThan(15);
+  }, 120_000);
 
   it('in an undo without Temporal leaves what one who types it again brings to its end: the dump of before, byte for byte', async () => {
     await begin(

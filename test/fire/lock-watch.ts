@@ -41,6 +41,7 @@ export class LockWatch {
   readonly errors: unknown[] = [];
   private readonly locking = new Map<number, Taken[]>();
   private readonly held = new Map<number, Map<string, string[]>>();
+  private readonly harmless = new Map<string, number>();
   private readonly wrapped = new Set<number>();
   private readonly samplers = new Map<number, () => Promise<void>>();
 
@@ -87,14 +88,14 @@ export class LockWatch {
   private async begin(passing: Passing): Promise<void> {
     const { pid, text } = passing;
     if (alone.test(text)) this.sample(passing);
-    else if (!this.held.has(pid) && !ownTransaction.test(text)) {
+    else if (!this.held.has(pid) && !ownTransaction.test(text) && !this.isKnown(text)) {
       await passing.ask('begin');
       this.wrapped.add(pid);
     }
   }
 
   private async end(passing: Passing & { state: string }): Promise<void> {
-    const { pid, state } = passing;
+    const { pid, text, state } = passing;
     this.statements += 1;
     this.tellNext(passing);
     const sampler = this.samplers.get(pid);
@@ -103,11 +104,22 @@ export class LockWatch {
       await sampler();
     }
     if (state === 'I') this.held.delete(pid);
-    else if (state === 'T') await this.look(passing);
+    else if (state === 'T') {
+      if (this.isKnown(text) && this.held.has(pid)) return;
+      const before = this.taken.length;
+      await this.look(passing);
+      const key = `${this.step} ${text}`;
+      this.harmless.set(key, this.taken.length === before ? (this.harmless.get(key) ?? 0) + 1 : 0);
+    }
     if (this.wrapped.delete(pid)) {
       await passing.ask(state === 'T' ? 'commit' : 'rollback');
       this.held.delete(pid);
     }
+  }
+
+  /** The same statement took nothing new three times in this step: settings, savepoints, the journal. */
+  private isKnown(text: string): boolean {
+    return (this.harmless.get(`${this.step} ${text}`) ?? 0) >= 3;
   }
 
   /** What is new since this session's last statement. */
