@@ -122,6 +122,8 @@ class Clients implements LiveClients {
   private readonly sums = { operations: 0, refused: 0, lost: 0, decidedLater: 0 };
   private readonly twinRefusals: TwinRefusal[] = [];
   private longest = 0;
+  /** before PostgreSQL 15 replica role is for superusers */
+  private mayLoad = true;
   private ended: Promise<Report> | null = null;
   private readonly stopping = new AbortController();
 
@@ -136,7 +138,9 @@ class Clients implements LiveClients {
     await this.lookAround();
     // every lane sleeps on it
     setMaxListeners(0, this.stopping.signal);
-    const wanted = this.options.groups ?? (Object.keys(groups) as Group[]);
+    const wanted = (this.options.groups ?? (Object.keys(groups) as Group[])).filter(
+      (group) => group !== 'loader' || this.mayLoad,
+    );
     const lanes = wanted.flatMap((group) => {
       let next = 0;
       // one count for all lanes of a group: whoever is free takes what is due next
@@ -184,7 +188,13 @@ class Clients implements LiveClients {
 
   /** What stands there is known from now on; what is a seed stays as it is. */
   private async lookAround(): Promise<void> {
-    const state = await withClient(this.options.urls.superuser, readState);
+    const state = await withClient(this.options.urls.superuser, async (client) => {
+      const { rows } = await client.query<{ version: number }>(
+        `select current_setting('server_version_num')::integer as version`,
+      );
+      this.mayLoad = (rows[0]?.version ?? 0) >= 150_000;
+      return readState(client);
+    });
     for (const row of state.values()) {
       const { table, label, key } = row;
       this.ledger.rows.set(`${table}/${label}`, {

@@ -11,8 +11,7 @@ export interface Event {
   /** the unique index that it makes or drops */
   makes: string | null;
   drops: string | null;
-  /** the end of a step that came after the last approval (`twins: late`) */
-  late: boolean;
+  /** the end of a step, and no statement */
   ends: boolean;
 }
 
@@ -30,7 +29,7 @@ export async function readEvents(superuserUrl: string): Promise<Event[]> {
               when statement ~ '(add|drop) column' then 'columns' else 'nothing' end as changes,
          substring(statement from 'create unique index (?:concurrently )?(?:if not exists )?"([^"]+)"') as makes,
          substring(statement from 'drop index (?:concurrently )?(?:if exists )?(?:"[^"]+"\\.)?"([^"]+)"') as drops,
-         coalesce((detail->>'late')::boolean, false) as late, kind = 'step' as ends
+         kind = 'step' as ends
        from rekey.journal where phase is not null and step is not null order by id`,
     );
     return rows;
@@ -100,8 +99,10 @@ export function withoutTwin(refusals: TwinRefusal[], events: Event[], twins: 'ea
     if (made.makes === null) return [];
     const after = events.slice(i + 1).filter(({ phase }) => phase === made.phase);
     const over = after.find(({ changes, drops }) => changes === 'keys' || drops === made.makes);
-    const step = after.find(({ ends, step }) => ends && step === made.step);
-    const may = twins === 'early' || made.step !== 'buildTwins' || step?.late === true;
+    // `late` builds in two: what needs no unique twin first. A second part that was killed leaves no end in the journal
+    const before = events.slice(0, i).filter(({ phase, ends }) => ends && phase === made.phase);
+    const last = before.findLast(({ step }) => step === 'buildTwins' || step === 'addColumns');
+    const may = twins === 'early' || made.step !== 'buildTwins' || last?.step === 'buildTwins';
     return may ? [{ index: made.makes, from: made.from, to: (over?.to ?? Infinity) + commitTakes }] : [];
   });
   return refusals

@@ -107,14 +107,22 @@ describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
   it('who upsert on what has a unique twin beside it are refused by that twin and by nothing else, and what was acknowledged counts', async () => {
     const refused = () => sumOf(upserts.map((name) => name + byTwin));
     const report = await upsertsWhileItWaits('early', () => refused() > 0);
-    figure('clients of the shop: upserts refused by a unique twin, twins: early', report.refusedByTwin, 'of');
+    figure(
+      'clients of the shop: upserts refused by a unique twin, twins: early',
+      report.refusedByTwin,
+      'operations',
+    );
     figure('clients of the shop: upserts, twins: early', sumOf(upserts), 'operations');
     expect(report.refusedByTwin).toBeGreaterThan(0);
   }, 120_000);
 
   it('who upsert are refused by nothing while a phase with twins: late waits for its approval', async () => {
     const report = await upsertsWhileItWaits('late', () => sumOf(upserts) > 6_000);
-    figure('clients of the shop: upserts refused by a unique twin, twins: late', report.refusedByTwin, 'of');
+    figure(
+      'clients of the shop: upserts refused by a unique twin, twins: late',
+      report.refusedByTwin,
+      'operations',
+    );
     expect(report.refusedByTwin).toBe(0);
   }, 120_000);
 });

@@ -1,0 +1,68 @@
+import type { Kept } from './model.js';
+
+const clients = 'test/fire/clients.test.ts';
+const proof = 'test/fire/clients-proof.test.ts';
+
+export const promises: Kept[] = [
+  {
+    promise:
+      'Applications of eleven kinds (ORM, select *, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
+    tests: [
+      [
+        clients,
+        'lose nothing while phases go forward, back, forward again and are cleaned up, and nothing else than what is allowed happens to them',
+      ],
+    ],
+    figures: [
+      'clients of the shop: operations',
+      'clients of the shop: retried at a change of the schema',
+      'clients of the shop: lost',
+      'clients of the shop: longest stall, addColumns of clients',
+      'clients of the shop: longest stall, swapKeys of clients',
+      'clients of the shop: longest stall, swapKeysBack of clients',
+    ],
+  },
+  {
+    promise:
+      'With twins: early an upsert is refused by a named unique twin at most, and nothing that was acknowledged is counted twice or lost',
+    tests: [
+      [
+        clients,
+        'who upsert on what has a unique twin beside it are refused by that twin and by nothing else, and what was acknowledged counts',
+      ],
+    ],
+    figures: [
+      'clients of the shop: upserts refused by a unique twin, twins: early',
+      'clients of the shop: upserts, twins: early',
+    ],
+  },
+  {
+    promise: 'With twins: late no upsert is refused while a phase waits for its approval',
+    tests: [
+      [clients, 'who upsert are refused by nothing while a phase with twins: late waits for its approval'],
+    ],
+    figures: ['clients of the shop: upserts refused by a unique twin, twins: late'],
+  },
+  {
+    promise:
+      'The proof is by value: a lost write, a reference that leads elsewhere, an increment made twice, a row nobody was told of, a changed key, an unexpected error, a retry without a step of Rekey are each found',
+    tests: [
+      [proof, 'sees a write that was acknowledged and lost'],
+      [proof, 'sees a reference that leads to another row, and one that leads nowhere'],
+      [proof, 'sees an increment that was made twice, and one that was never told'],
+      [
+        proof,
+        'sees a row that nobody was told of, one that came back, and a trigger that ran for a row that nobody touched',
+      ],
+      [proof, 'sees a row whose key is another than the one that it was acknowledged under'],
+      [proof, 'sees an error that no schema demands, and a refusal that does not come'],
+      [proof, 'sees a retry for which there was no step of Rekey'],
+      [proof, 'sees a lost connection where none may be lost'],
+    ],
+  },
+  {
+    promise:
+      'A client whose server is killed, shut down at once or started anew finds out what became of each operation whose answer it lost',
+    tests: [[proof, 'find out what became of each operation whose answer they lost, and the proof agrees']],
+  },
+];
