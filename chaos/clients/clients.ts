@@ -10,6 +10,7 @@ import {
   type Taken,
   type TwinRefusal,
   unexplained,
+  withoutSwapBack,
   withoutTwin,
 } from './journal-times.js';
 import { Ledger } from './ledger.js';
@@ -122,8 +123,10 @@ class Clients implements LiveClients {
   private readonly sums = { operations: 0, refused: 0, lost: 0, decidedLater: 0 };
   private readonly twinRefusals: TwinRefusal[] = [];
   private longest = 0;
-  /** before PostgreSQL 15 replica role is for superusers */
-  private mayLoad = true;
+  /** server_version_num */
+  private version = 0;
+  /** when a check said what NOT NULL says, ms */
+  private readonly nullsChecked: number[] = [];
   private ended: Promise<Report> | null = null;
   private readonly stopping = new AbortController();
 
@@ -139,7 +142,8 @@ class Clients implements LiveClients {
     // every lane sleeps on it
     setMaxListeners(0, this.stopping.signal);
     const wanted = (this.options.groups ?? (Object.keys(groups) as Group[])).filter(
-      (group) => group !== 'loader' || this.mayLoad,
+      // before 15 replica role is for superusers
+      (group) => group !== 'loader' || this.version >= 150_000,
     );
     const lanes = wanted.flatMap((group) => {
       let next = 0;
@@ -174,6 +178,7 @@ class Clients implements LiveClients {
     await Promise.all(this.loops);
     const events = await readEvents(this.options.urls.superuser);
     for (const text of unexplained(this.retries, events)) this.ledger.complain(text);
+    for (const text of withoutSwapBack(this.nullsChecked, events)) this.ledger.complain(text);
     for (const text of withoutTwin(this.twinRefusals, events, this.options.twins)) this.ledger.complain(text);
     return {
       ...this.sums,
@@ -192,7 +197,7 @@ class Clients implements LiveClients {
       const { rows } = await client.query<{ version: number }>(
         `select current_setting('server_version_num')::integer as version`,
       );
-      this.mayLoad = (rows[0]?.version ?? 0) >= 150_000;
+      this.version = rows[0]?.version ?? 0;
       return readState(client);
     });
     for (const row of state.values()) {
@@ -338,6 +343,10 @@ class Clients implements LiveClients {
     const on = constraint ?? column ?? '';
     const { refused } = operation;
     if (refused && code === refused.code && [refused.constraint, `${refused.constraint}_uuid`].includes(on)) {
+      this.sums.refused += 1;
+      this.count(operation);
+    } else if (this.version < 180_000 && refused?.code === '23502' && on.endsWith('_rekey_not_null')) {
+      this.nullsChecked.push(Date.now());
       this.sums.refused += 1;
       this.count(operation);
     } else if (operation.upserts && code === '23505' && uniqueTwins.has(on)) {

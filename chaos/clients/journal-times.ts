@@ -113,6 +113,17 @@ export function withoutTwin(refusals: TwinRefusal[], events: Event[], twins: 'ea
     );
 }
 
+/**
+ * Before PostgreSQL 18 a reference that the swap back brings back is NOT NULL by a CHECK until its step ends: a null is
+ * refused all the same, but as 23514. Answers with those outside of that step.
+ */
+export function withoutSwapBack(times: number[], events: Event[]): string[] {
+  const steps = stretches(events).filter(({ step }) => step === 'swapKeysBack');
+  return times
+    .filter((at) => !steps.some(({ from, to }) => from <= at && at <= to + commitTakes))
+    .map((at) => `a null was refused by a check outside of a swap back, at ${new Date(at).toISOString()}`);
+}
+
 /** For each step of each phase the operation that took longest of those that met it, over all times that it ran. */
 export function stalls(taken: Taken[], events: Event[]): Stall[] {
   const longest = new Map<string, Stall>();

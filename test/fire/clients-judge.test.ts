@@ -1,4 +1,10 @@
-import { type Event, stalls, unexplained, withoutTwin } from '../../chaos/clients/journal-times.js';
+import {
+  type Event,
+  stalls,
+  unexplained,
+  withoutSwapBack,
+  withoutTwin,
+} from '../../chaos/clients/journal-times.js';
 
 const event = (step: string, from: number, more: Partial<Event> = {}): Event => ({
   phase: 'clients',
@@ -55,6 +61,12 @@ describe('What the journal explains to the shop’s clients', () => {
     expect(withoutTwin(at(9_000), early, 'early')).toHaveLength(1);
     expect(withoutTwin(at(24_000), early, 'early')).toHaveLength(1);
     expect(withoutTwin(at(15_000, 'b_uuid'), early, 'early')).toHaveLength(1);
+  });
+
+  it('a check may stand for NOT NULL while a swap back is not over', () => {
+    const back = [event('swapKeysBack', 10_000), event('swapKeysBack', 20_000, { ends: true })];
+    expect(withoutSwapBack([15_000], back)).toEqual([]);
+    expect(withoutSwapBack([9_000, 24_000], back)).toHaveLength(2);
   });
 
   it('a stall belongs to the step that ran meanwhile, not to one that ran before and after it', () => {
