@@ -19,7 +19,7 @@ export interface Held {
 
 interface Hold {
   entry: string;
-  when: 'before' | 'after';
+  when: 'before' | 'after' | 'silent';
   reach: () => void;
   released: Promise<void>;
 }
@@ -34,6 +34,7 @@ const version = 18;
 
 export class RealPhases {
   private readonly holds = new Map<string, Hold>();
+  private readonly releases: (() => void)[] = [];
   private readonly databases: TestDatabase[] = [];
   private readonly set = new Map<string, string | undefined>();
   private readonly folder = mkdtempSync(join(tmpdir(), 'rekey-real-'));
@@ -107,8 +108,11 @@ export class RealPhases {
     process.env[name] = value;
   }
 
-  /** The next call of this activity for this shop waits, before it begins or with all its work done and no answer given. */
-  hold({ connection }: Shop, entry: string, when: 'before' | 'after'): Held {
+  /**
+   * The next call of this activity for this shop waits: before it begins, with all its work done and no answer given, or
+   * before it begins and without a word, so that it is given up for dead.
+   */
+  hold({ connection }: Shop, entry: string, when: Hold['when']): Held {
     let release = () => {};
     let reach = () => {};
     const released = new Promise<void>((resolve) => {
@@ -118,6 +122,7 @@ export class RealPhases {
       reach = resolve;
     });
     this.holds.set(connection, { entry, when, reach, released });
+    this.releases.push(release);
     return { reached, release };
   }
 
@@ -130,7 +135,7 @@ export class RealPhases {
           const entry = [name, input.when ?? (name === 'openGate' ? input.gate : '')].join(' ').trim();
           const mine = hold && (hold.entry === name || hold.entry === entry) ? hold : null;
           if (mine) this.holds.delete(input.connection ?? '');
-          if (mine?.when === 'before') await waits(mine);
+          if (mine && mine.when !== 'after') await waits(mine);
           const result = await (call as (given: unknown) => Promise<unknown>)(input);
           if (mine?.when === 'after') await waits(mine);
           return result;
@@ -149,8 +154,8 @@ export class RealPhases {
   }
 
   async close(): Promise<void> {
-    for (const { connection } of this.databases.map((database) => this.shopOf(database)))
-      this.holds.delete(connection);
+    this.holds.clear();
+    for (const release of this.releases) release();
     for await (const { workflowId } of this.client.workflow.list({ query: 'ExecutionStatus = "Running"' }))
       await this.client.workflow
         .getHandle(workflowId)
@@ -166,8 +171,13 @@ export class RealPhases {
   }
 }
 
-async function waits({ reach, released }: Hold): Promise<void> {
+async function waits({ reach, released, when }: Hold): Promise<void> {
   const context = Context.current();
+  if (when === 'silent') {
+    reach();
+    await released;
+    throw new Error('given up for dead');
+  }
   const beat = setInterval(() => context.heartbeat(), 300);
   reach();
   try {
