@@ -1,0 +1,57 @@
+import type { Kept } from './model.js';
+
+const schema = 'test/fire/moving-schema.test.ts';
+const workflow = 'test/fire/moving-schema-workflow.test.ts';
+
+export const promises: Kept[] = [
+  {
+    promise:
+      'What others change while a phase waits is found under the locks of the cutover; it is named, and nothing is swapped.',
+    tests: [
+      [
+        schema,
+        'a child table is found under the locks and named, nothing is swapped, and the phase goes on when it is taken back',
+      ],
+      [schema, 'a change that comes while the cutover waits for its locks is found under them'],
+    ],
+  },
+  {
+    promise: 'A change that names no key and no reference goes along, forward and back.',
+    tests: [
+      [schema, 'what names no key goes along with the cutover'],
+      [schema, 'what names no key goes along with the way back, which gives back all else to the byte'],
+    ],
+  },
+  {
+    promise: 'A rollback leaves what others did as they left it, and gives back all else to the byte.',
+    tests: [
+      [schema, 'a rollback leaves what others did as they left it, and gives back all else to the byte'],
+    ],
+  },
+  {
+    promise:
+      'Status says at every moment whether the way back is open; a child table on the new keys closes it by name until it is taken away.',
+    tests: [
+      [
+        schema,
+        'a child table closes the way back, which says what closed it and opens again when it is taken back',
+      ],
+      [schema, 'a view over a key that comes while the way back waits for its locks is found under them'],
+      [
+        workflow,
+        'a way back that parks on a schema that moved says that it is closed and by what, until a retry finds it open',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Cleanup drops nothing that somebody has built on a legacy column, found before its first drop or under its locks.',
+    tests: [
+      [schema, 'an index made of a legacy column is named, and nothing is dropped'],
+      [
+        schema,
+        'one that comes after the first drop is found under the locks of its table, and goes on when it is taken back',
+      ],
+    ],
+  },
+];

@@ -1,0 +1,48 @@
+import type { Kept } from './model.js';
+
+const upserts = 'test/fire/upserts.test.ts';
+
+export const promises: Kept[] = [
+  {
+    promise:
+      'With `twins: late` upserts of sixteen clients on the same values are refused on the named key only, and only around the two swaps; each that was acknowledged counts.',
+    tests: [
+      [
+        upserts,
+        'with twins: late none is refused until the approval and none after the cutover; only the named key refuses in the moments around the two swaps, and each that was acknowledged counts',
+      ],
+      [
+        'test/fire/moving-schema-workflow.test.ts',
+        'with twins: late the unique twins come after the approval, are validated, and then the keys are swapped',
+      ],
+    ],
+    figures: [
+      '23505 with twins: late, before the approval',
+      '23505 with twins: late, from the approval to after the cutover',
+      '23505 after the cutover',
+      '23505 on the way back',
+    ],
+  },
+  {
+    promise: 'With `twins: early`, accepted, they are refused on the named twin only.',
+    tests: [
+      [
+        upserts,
+        'with twins: early and accepted they fail on the named twin only, and each that was acknowledged counts',
+      ],
+    ],
+    figures: ['23505 with twins: early'],
+  },
+  {
+    promise:
+      'Where pg_stat_statements shows upserts, the plan has to choose; a deferrable unique constraint is to be accepted.',
+    tests: [
+      [
+        upserts,
+        'is read from pg_stat_statements; then the plan has to choose: late, or early with a because',
+      ],
+      [upserts, 'can not be ruled out without pg_stat_statements, and that is noted'],
+      ['test/checks/hazards.test.ts', 'a deferrable unique constraint is to be accepted'],
+    ],
+  },
+];
