@@ -1,0 +1,65 @@
+import { gate, until } from './harness.js';
+import { RealPhases } from './real-phases.js';
+
+const plan = `version: 1
+plan: shop
+backup: { external: snapshot-of-tonight }
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: people, tables: [people] }
+`;
+const schema = `
+create table people (id serial primary key, name text not null);
+create table orders (id serial primary key, person_id integer not null references people);
+insert into people (name) select 'p' || n from generate_series(1, 50) n;
+insert into orders (person_id) select n from generate_series(1, 50) n;
+`;
+
+let real: RealPhases;
+beforeAll(async () => {
+  real = await RealPhases.open(plan, schema);
+}, 120_000);
+afterAll(() => real.close(), 60_000);
+
+test('restarts of workers, pauses of the activity and lost heartbeats, five in all, use up no retry and leave no failure', async () => {
+  const shop = await real.shop();
+  let held = real.hold(shop, 'buildTwins', 'before');
+  const handle = await real.start('runPhase', shop, 'people');
+  await held.reached;
+  const attempts = async () =>
+    (await handle.describe()).raw.pendingActivities?.find(
+      ({ activityType }) => activityType?.name === 'buildTwins',
+    )?.attempt ?? 0;
+  for (let restart = 0; restart < 3; restart += 1) {
+    await real.rest();
+    held = real.hold(shop, 'buildTwins', restart === 2 ? 'silent' : 'before');
+    await real.work();
+    await held.reached;
+  }
+  // the one that says nothing is given up for dead after ten seconds, and tried again
+  const silent = held;
+  held = real.hold(shop, 'buildTwins', 'before');
+  await held.reached;
+  const { pendingActivities } = (await handle.describe()).raw;
+  const activityId =
+    pendingActivities?.find(({ activityType }) => activityType?.name === 'buildTwins')?.activityId ?? '';
+  for (let pause = 0; pause < 1; pause += 1) {
+    const on = ['--workflow-id', handle.workflowId, '--activity-id', activityId];
+    await real.harness.cli('activity', 'pause', ...on);
+    const next = real.hold(shop, 'buildTwins', 'before');
+    held.release();
+    await until(attempts, (count) => count > 0);
+    await real.harness.cli('activity', 'unpause', ...on);
+    await Promise.race([next.reached, gate(handle, 'before-swap')]);
+    held = next;
+  }
+  held.release();
+  silent.release();
+  await gate(handle, 'before-swap');
+  const parked = `select count(*)::int as parked from rekey.opening where parked`;
+  const failures = `select count(*)::int as failures from rekey.journal where kind = 'failure'`;
+  expect(await shop.database.query(parked)).toEqual([{ parked: 0 }]);
+  expect(await shop.database.query(failures)).toEqual([{ failures: 0 }]);
+  await handle.cancel();
+  expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+}, 120_000);
