@@ -1,0 +1,77 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { connectionVariable } from '../../src/postgres/environment.js';
+import { rekey } from '../cli/run.js';
+import { gate, until } from './harness.js';
+import { approveReal, RealPhases, type Shop } from './real-phases.js';
+
+const plan = `version: 1
+plan: shop
+backup: { external: snapshot-of-tonight }
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: people, tables: [people] }
+`;
+const schema = `
+create table people (id serial primary key, name text not null);
+create table orders (id serial primary key, person_id integer not null references people);
+insert into people (name) select 'p' || n from generate_series(1, 50) n;
+insert into orders (person_id) select n from generate_series(1, 50) n;
+`;
+
+let real: RealPhases;
+beforeAll(async () => {
+  real = await RealPhases.open(plan, schema);
+}, 120_000);
+afterAll(() => real.close(), 60_000);
+
+/** What a short retention does: closed workflows are not there any more. */
+async function forget(...handles: WorkflowHandle[]): Promise<void> {
+  const { namespace } = real.harness.server;
+  for (const { workflowId } of handles)
+    await real.client.workflowService.deleteWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId },
+    });
+  for (const handle of handles)
+    await until(
+      () =>
+        handle.describe().then(
+          () => 'there',
+          (error: Error) => error.name,
+        ),
+      (found) => found === 'WorkflowNotFoundError',
+      60_000,
+    );
+}
+
+function typed(shop: Shop, ...args: string[]) {
+  return rekey([...args, shop.connection], {
+    [connectionVariable(shop.connection)]: shop.database.ownerUrl,
+    TEMPORAL_ADDRESS: real.harness.server.address,
+    TEMPORAL_NAMESPACE: real.harness.server.namespace,
+  });
+}
+
+test('once Temporal has forgotten what is closed, status and doctor, going on and rolling back work from the journal', async () => {
+  const shop = await real.shop();
+  const dump = await shop.dump();
+  const first = await real.start('runPhase', shop, 'people');
+  await gate(first, 'before-swap');
+  await first.terminate('the test says so');
+  await forget(first);
+  // half-way, and its owner unknown
+  const status = await typed(shop, 'status');
+  expect(status.stdout).toMatch(/phase people .*of plan shop: STOPPED/);
+  expect(status.stdout).toContain('--type runMigration');
+  expect((await typed(shop, 'doctor')).stdout).toContain('phase people is open, and no workflow works on it');
+  const second = await real.start('runPhase', shop, 'people');
+  await approveReal(second, 'before-swap');
+  await approveReal(second, 'after-swap');
+  expect(await second.result()).toMatchObject({ outcome: 'done' });
+  await forget(second);
+  // done, and forgotten
+  expect((await typed(shop, 'status')).stdout).toContain('--type rollBackPhase');
+  const back = await real.start('rollBackPhase', shop, 'people');
+  expect(await back.result()).toMatchObject({ outcome: 'rolled-back' });
+  expect(await shop.dump()).toBe(dump);
+}, 120_000);
