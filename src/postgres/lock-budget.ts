@@ -120,7 +120,7 @@ class Attempt {
           return await this.session.transaction(async () => {
             waitedMs = await this.lockAll();
             had = process.hrtime.bigint();
-            return this.work(fn);
+            return this.work(fn, waitedMs);
           });
         } catch (error) {
           const miss = this.asMiss(error);
@@ -192,11 +192,14 @@ class Attempt {
     return since(started);
   }
 
-  /** What the work locks beyond what was asked for must not be waited for longer than a try. */
-  private async work<T>(fn: () => Promise<T>): Promise<T> {
+  /**
+   * What the work locks beyond what was asked for (a sequence goes with its column) is waited for no longer than what is
+   * left of a try: clients queue behind both.
+   */
+  private async work<T>(fn: () => Promise<T>, waitedMs: number): Promise<T> {
     const timeout = Math.max(1, Math.round(this.request.statementTimeout));
     await this.session.execute(
-      `set local statement_timeout = ${timeout}; set local lock_timeout = ${this.stall}`,
+      `set local statement_timeout = ${timeout}; set local lock_timeout = ${Math.max(1, Math.floor(this.stall - waitedMs))}`,
     );
     try {
       return await fn();

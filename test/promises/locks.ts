@@ -48,4 +48,15 @@ export const promises: Kept[] = [
       'longest wait of a client in dropLegacy, reports beside it',
     ],
   },
+  {
+    promise:
+      'A lock that the work under the locks still has to wait for (of a sequence that goes with its column) gets what is left of the budget, not a new one.',
+    tests: [
+      [
+        readers,
+        'wait no longer than the budget where the work under the locks waits for one more, of a sequence',
+      ],
+    ],
+    figures: ['longest wait of a client where the work under the locks waits, too'],
+  },
 ];
