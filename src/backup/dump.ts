@@ -6,6 +6,7 @@ import type { TableId } from '../plan/model.js';
 import { readContents, readSequences } from './contents.js';
 import { dumpCopy } from './dump-copy.js';
 import { dumpDirectory } from './dump-directory.js';
+import { fileFailure } from './file-failure.js';
 import { findTools, type PgTools } from './find-tools.js';
 import { directoryBytes, listFiles, type Manifest, sync, writeManifest } from './manifest.js';
 import { backupDirectory, backupSessionName } from './names.js';
@@ -108,7 +109,7 @@ export async function takeBackup(
     } catch (error) {
       // what breaks because it was cancelled is no failure of its own
       signal.throwIfAborted();
-      throw error;
+      throw fileFailure(error) ?? error;
     } finally {
       signal.removeEventListener('abort', stop);
       await snapshot.close();
