@@ -19,6 +19,7 @@ export const promises: Kept[] = [
     figures: [
       '23505 with twins: late, before the approval',
       '23505 with twins: late, from the approval to after the cutover',
+      'upserts retried after a deadlock, twins: late',
       '23505 after the cutover',
       '23505 on the way back',
     ],
