@@ -5,8 +5,8 @@ import { RekeyError } from '../errors.js';
  * out of it: the place is the one that REKEY_BACKUPS names on the worker.
  */
 export function fileFailure(error: unknown): RekeyError | null {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (!(error instanceof Error) || typeof code !== 'string' || typeof syscall !== 'string') return null;
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || typeof syscall !== 'string') return null;
   // a connection that was lost has a system call, too
   if (/^(connect|read ECONN|getaddrinfo)/.test(`${syscall} ${code}`) || /^(ECONN|EPIPE|ETIMEDOUT)/.test(code))
     return null;
