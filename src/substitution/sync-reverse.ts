@@ -24,7 +24,7 @@ function ownKey(view: PhaseView, member: Member, closing: boolean): string {
   const domain = view.domain(member.domain);
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
-  const lines = [];
+  const lines = closing ? [] : [comesBack(view, member)];
   if (domain.sequence !== null)
     lines.push(
       `    if new.${legacy} is null then new.${legacy} := nextval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}::regclass); end if;`,
@@ -39,6 +39,21 @@ function ownKey(view: PhaseView, member: Member, closing: boolean): string {
       `    if new.${legacy} is not null and new.${key} is not null then insert into rekey.uuid_migration_mapping (table_name, old_id, new_id) values (${quoteLiteral(member.domain)}, new.${legacy}, new.${key}) on conflict do nothing; end if;`,
     );
   return lines.length ? `  if tg_op = 'INSERT' then\n${lines.join('\n')}\n  end if;` : '';
+}
+
+/**
+ * A row that was deleted and is made again with its UUID gets the integer that it had, unless another row has that one:
+ * else one UUID would stand for two, and the older of them would lead nowhere after a swap back.
+ */
+function comesBack(view: PhaseView, member: Member): string {
+  const legacy = quoteIdent(member.legacy as string);
+  const key = quoteIdent(member.after);
+  return `    if new.${key} is not null then
+      select m.old_id into v_old from rekey.uuid_migration_mapping m
+      where m.table_name = ${quoteLiteral(member.domain)} and m.new_id = new.${key}
+        and not exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = m.old_id) limit 1;
+      if v_old is not null then new.${legacy} := v_old; end if;
+    end if;`;
 }
 
 /**
