@@ -31,13 +31,13 @@ export async function startShopLoad(stage: Stage, database: string, seed: number
   const urls = clientUrls(stage.postgres.superuserUrl, database, password);
   const clients = await startClients({
     urls,
-    rate: 60,
+    rate: 50,
     seed,
     twins: 'late',
     outages: true,
     // longer ones hold every cutover up, and a round is to be seconds
-    reportMs: 1_500,
-    idleMs: 500,
+    reportMs: 400,
+    idleMs: 200,
   });
   return {
     stop: async () => {
