@@ -9,6 +9,7 @@ import type { PgTools } from '../src/backup/find-tools.js';
 import { type PostgresServer, startPostgres } from '../src/servers/postgres.js';
 import { fetchPostgresTools } from '../src/servers/postgres-tools.js';
 import { startTemporal, type TemporalServer } from '../src/servers/temporal.js';
+import { workflowFiles } from '../worker.js';
 import { Cable } from './cable.js';
 
 export interface StageOptions {
@@ -52,7 +53,7 @@ export class Stage {
       undo.push(() => postgres.stop());
       const temporal = await startTemporal({ own: true });
       undo.push(() => temporal.stop());
-      const code = bundle ?? (await bundled(root));
+      const code = bundle ?? (await bundled());
       writeFileSync(join(folder, 'bundle.js'), code);
       const [host = '', port = ''] = temporal.address.split(':');
       const toTemporal = await Cable.to(host, Number(port));
@@ -172,8 +173,8 @@ export async function endWorker(worker: ChildProcess, signal: 'SIGTERM' | 'SIGKI
   await gone;
 }
 
-async function bundled(root: string): Promise<string> {
-  const compiled = join(root, 'dist/workflows/index.js');
-  const workflowsPath = existsSync(compiled) ? compiled : join(root, 'workflows/index.ts');
-  return (await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') })).code;
+async function bundled(): Promise<string> {
+  const [workflowsPath, payloadConverterPath] = workflowFiles();
+  const logger = new DefaultLogger('WARN');
+  return (await bundleWorkflowCode({ workflowsPath, payloadConverterPath, logger })).code;
 }
