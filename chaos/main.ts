@@ -34,7 +34,6 @@ async function main(): Promise<void> {
   let broke = 0;
   try {
     const play = await Play.of(stage, setting, say);
-    say(`undisturbed it takes ${(play.undisturbedMs / 1000).toFixed(1)} s`);
     for (const seed of seeds) {
       const result = await play.round(seed);
       if (ending) return;

@@ -7,7 +7,7 @@ import type { Stage } from './stage.js';
 export type Answer = 'approve' | 'reject';
 
 /** How a workflow ended; `outcome` is the result's, null where it has none. */
-export interface Ending {
+export interface Closed {
   status: WorkflowExecutionStatusName;
   outcome: string | null;
   /** code and text of the failure */
@@ -46,7 +46,7 @@ export class Operator {
     workflowId: string,
     answer: (checkpoint: string, phase: string) => Answer,
     ms: number,
-  ): Promise<Ending> {
+  ): Promise<Closed> {
     const deadline = Date.now() + ms;
     let asked = '';
     let last: Status | null = null;
@@ -121,7 +121,7 @@ export class Operator {
     return (await this.stage.type(command)).code === 0;
   }
 
-  private async ending(workflowId: string): Promise<Ending | null> {
+  private async ending(workflowId: string): Promise<Closed | null> {
     const handle = this.stage.client.workflow.getHandle(workflowId, undefined, { followRuns: false });
     const { status } = await handle.describe();
     if (status.name === 'RUNNING') return null;

@@ -1,6 +1,6 @@
 import { Final } from './patience.js';
 import { oneOf } from './random.js';
-import type { Expected, World } from './round.js';
+import type { Ending, World } from './round.js';
 import {
   backSteps,
   cleanupSteps,
@@ -61,7 +61,7 @@ export function describePhaseStory({ story, turn }: Schedule<PhaseStory>): strin
 }
 
 /** Tells the story; answers with the state in which the database must be. */
-export async function tellPhase(world: World, schedule: Schedule<PhaseStory>): Promise<keyof Expected> {
+export async function tellPhase(world: World, schedule: Schedule<PhaseStory>): Promise<Ending> {
   const { id, phase } = world;
   const rejects = { rejected: 'before-swap', 'swapped-back': 'after-swap' }[schedule.story as string];
   const answer = (checkpoint: string) => (checkpoint === rejects ? 'reject' : 'approve');

@@ -1,4 +1,4 @@
-import { type Base, layBase } from './base.js';
+import { Base } from './base.js';
 import { describePhaseStory, phaseSchedule, tellPhase } from './phase-story.js';
 import { playRound, type RoundResult, type World } from './round.js';
 import { describeSchedule, type Schedule } from './schedule.js';
@@ -22,12 +22,7 @@ export class Play {
   ) {}
 
   static async of(stage: Stage, setting: Setting, say: (text: string) => void): Promise<Play> {
-    return new Play(stage, setting, await layBase(stage, setting, say), say);
-  }
-
-  /** ms that it takes when nobody disturbs it */
-  get undisturbedMs(): number {
-    return this.base.undisturbedMs;
+    return new Play(stage, setting, await Base.lay(stage, setting, say), say);
   }
 
   round(seed: number): Promise<Played> {
@@ -45,12 +40,11 @@ export class Play {
     told: string,
     tell: (world: World) => ReturnType<typeof tellPhase>,
   ): Promise<Played> {
-    const { stage, setting, say } = this;
-    const { database: base, expected } = this.base;
+    const { stage, setting, base, say } = this;
     const story = `${told}; ${describeSchedule(schedule)}`;
     say(`seed ${schedule.seed}: ${story}`);
     const patience = setting.phase === null ? 600_000 : 180_000;
-    const result = await playRound({ stage, setting, base, expected, schedule, tell, say, patience });
+    const result = await playRound({ stage, setting, base, schedule, tell, say, patience });
     return { ...result, seed: schedule.seed, story };
   }
 }

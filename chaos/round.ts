@@ -1,6 +1,7 @@
+import type { Base } from './base.js';
 import { Faults } from './faults.js';
 import { Moments } from './moments.js';
-import { type Answer, type Ending, Operator } from './operator.js';
+import { type Answer, type Closed, Operator } from './operator.js';
 import { Final } from './patience.js';
 import { difference, dumpOf, leftovers, unexpected } from './proof.js';
 import { seeded } from './random.js';
@@ -10,14 +11,8 @@ import type { LoadVerdict, Setting } from './setting.js';
 import type { Stage } from './stage.js';
 import { undoByHand } from './undo-by-hand.js';
 
-/** The bytes of the schema in each state that a round may end in, from a run that nobody disturbed. */
-export interface Expected {
-  /** no phase has run */
-  untouched: string;
-  before: string;
-  kept: string;
-  cleanedUp: string;
-}
+/** How the database may be at the end of a round: no phase has run, the disturbed one has not, has, and cleanup, too. */
+export type Ending = 'untouched' | 'before' | 'kept' | 'cleanedUp';
 
 /** What a story is told with. */
 export interface World {
@@ -28,7 +23,7 @@ export interface World {
   phases: string[];
   operator: Operator;
   /** starts a workflow and sees it to its end, whatever that is */
-  run(type: string, workflowId: string, input: object, answer: AnswerFor): Promise<Ending>;
+  run(type: string, workflowId: string, input: object, answer: AnswerFor): Promise<Closed>;
   /** does it when the moment comes; what this answers waits for it where it has come, and gives it up where not */
   at(moment: Moment, work: () => Promise<void>): () => Promise<void>;
   /** workflow id of the phase that was open when somebody last looked */
@@ -40,7 +35,7 @@ export interface World {
   /** the clients go home: nobody translates a key any more, and foundation may go */
   endLoad(): Promise<void>;
   /** the state that belongs to this outcome; a Final error for any other */
-  ended(ending: Ending, expected: Record<string, keyof Expected>): keyof Expected;
+  ended(closed: Closed, expected: Record<string, Ending>): Ending;
 }
 
 export type AnswerFor = (checkpoint: string, phase: string) => Answer;
@@ -61,11 +56,9 @@ export interface RoundResult {
 export interface RoundOptions {
   stage: Stage;
   setting: Setting;
-  /** the database that this one is copied from */
-  base: string;
-  expected: Expected;
+  base: Base;
   schedule: Schedule;
-  tell: (world: World) => Promise<keyof Expected>;
+  tell: (world: World) => Promise<Ending>;
   say: (text: string) => void;
   /** ms that each workflow may take; generous, because an outage costs a heartbeat's timeout each time */
   patience: number;
@@ -73,14 +66,14 @@ export interface RoundOptions {
 
 /** A story under its clients, with everything breaking around it; then the proof. */
 export async function playRound(options: RoundOptions): Promise<RoundResult> {
-  const { stage, setting, base, schedule, expected, say } = options;
+  const { stage, setting, base, schedule, say } = options;
   const began = Date.now();
   const database = `chaos_${schedule.seed}_${began.toString(36)}`;
   const random = seeded(schedule.seed + 1);
   const { clocks } = schedule;
   const operator = new Operator(stage, say);
   const logBefore = stage.workerLog.length;
-  await prepare(stage, setting, database, base);
+  await prepare(stage, setting, database, base.database);
   for (const clock of clocks) stage.startWorker(clock);
   const load = await setting.startLoad(stage, database, schedule.seed);
   const moments = new Moments(stage, database);
@@ -150,7 +143,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
       say(`${strike.fault}, for ${strike.forMs} ms`);
       await faults.strike(strike);
     });
-  let state: keyof Expected | null = null;
+  let state: Ending | null = null;
   try {
     state = await options.tell(world);
   } catch (error) {
@@ -165,7 +158,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   complaints.push(...verdict.complaints);
   if (state !== null) {
     const found = await dumpOf(stage, setting.ownerUrl(stage, database));
-    const differs = difference(expected[state], found);
+    const differs = difference(await base.expected(state), found);
     if (differs) complaints.push(`the schema is not as it is ${state}: ${differs}`);
   }
   complaints.push(...(await leftovers(stage, database)).map((what) => `left behind: ${what}`));

@@ -1,6 +1,6 @@
 import { Final } from './patience.js';
 import { between, oneOf } from './random.js';
-import type { Expected, World } from './round.js';
+import type { Ending, World } from './round.js';
 import {
   backSteps,
   clocksOf,
@@ -61,10 +61,7 @@ export function describeWholeStory({ story, turn }: Schedule<WholeStory>): strin
 }
 
 /** Tells the story; answers with the state in which the database must be. */
-export async function tellWhole(
-  world: World,
-  { story, turn }: Schedule<WholeStory>,
-): Promise<keyof Expected> {
+export async function tellWhole(world: World, { story, turn }: Schedule<WholeStory>): Promise<Ending> {
   const { id, operator } = world;
   let rejected = story.interruption !== 'rejected';
   const answer = (checkpoint: string, phase: string) => {

@@ -13,7 +13,7 @@ describe('Whatever is killed or cut at any moment, forward and back', () => {
   beforeAll(async () => {
     stage = await Stage.set({ root: join(__dirname, '../..'), bundle: (await bundle()).code });
     const play = await Play.of(stage, shopSetting('clients'), () => undefined);
-    for (const seed of [2, 15, 25, 34, 38]) rounds.push(await play.round(seed));
+    for (const seed of [2, 5, 25, 34, 55]) rounds.push(await play.round(seed));
   }, 600_000);
 
   afterAll(async () => {
