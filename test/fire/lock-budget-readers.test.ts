@@ -152,6 +152,7 @@ describe('Clients behind a lock that Rekey waits for', () => {
     await run.forward('main');
     proxy.gate = gate;
     await run.forward('cleanup');
+    await reading;
     await clients.stop();
     expect(clients.failed).toEqual([]);
     expect(met.size).toBeGreaterThan(10);

@@ -28,10 +28,7 @@ test('other strategies and stored keys stop a phase, too', () => {
     )
     .replace('accept:', 'subscribers: [{ name: warehouse, because: it knows }]\naccept:');
   expect(found('users', text)).toEqual(
-    expect.arrayContaining([
-      'users: a stored key',
-      'lobs: the strategy copy',
-    ]),
+    expect.arrayContaining(['users: a stored key', 'lobs: the strategy copy']),
   );
 });
 
