@@ -74,6 +74,6 @@ export function unseen(page: Page, text: string, block = 0): string[] {
 const flat = (text: string) => text.replace(/\s+/g, ' ').trim();
 
 function asPattern(line: string): RegExp {
-  const parts = flat(line).split(/<[^<>]+>/);
+  const parts = flat(line).split(/<[^<>]+>|4711/);
   return new RegExp(parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+?'));
 }
