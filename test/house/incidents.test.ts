@@ -64,7 +64,7 @@ const said = sources
 const labels = /^(what|do|code|approved|way back|Status|Message:|"(state|step|code)":)\s*/;
 /** Where a name, a number or another text of Rekey's is filled in. */
 const joints =
-  /<[^<>]*>|4711|: |; |\. |, | is | on |(?<=\b(?:PARKED|approval) at) .*|\btestapp\S*|\bof \d\b|(?<=changed since) preflight|\b(?:ignored|phase|held|by|approve) |\b(?:stand|hazard)s? |["{}]|\.$/;
+  / \(SQLSTATE|\)|<[^<>]*>|4711|: |; |\. |, | is | on |(?<=\b(?:PARKED|approval) at) .*|\btestapp\S*|\bof \d\b|(?<=changed since) preflight|\b(?:ignored|phase|held|by|approve) |\b(?:stand|hazard)s? |["{}]|\.$/;
 /** States are shown with blanks in the place of hyphens, names of steps are the activities'. */
 const words = new Set([...states.map((state) => state.replaceAll('-', ' ')), 'readMigration', 'CLOSED']);
 
