@@ -40,7 +40,7 @@ export async function briefOf(
 /** The point of no return is the first drop that committed. */
 export async function hasDropped(session: Session, phase: string): Promise<boolean> {
   const { dropped } = await session.one<{ dropped: boolean }>(
-    `select exists (select from rekey.journal where phase = $1 and step = 'dropLegacy' and kind = 'statement' and object not like 'mapping of %') as dropped`,
+    `select exists (select from rekey.journal where phase = $1 and step = 'dropLegacy' and kind = 'statement' and coalesce(object, '') not like 'mapping of %') as dropped`,
     [phase],
   );
   return dropped;
