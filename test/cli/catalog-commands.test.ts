@@ -105,15 +105,15 @@ test('plan check lists every problem with its place in the file, and ends with 1
 });
 
 test('plan check by itself finds words that no step carries out yet', async () => {
-  const file = join(plans, 'late.yaml');
+  const file = join(plans, 'copied.yaml');
   await writeFile(
     file,
-    'version: 1\nplan: late\ntwins: late\nphases:\n  - { phase: foundation, kind: foundation }\n  - { phase: a, tables: [track] }\n  - { phase: cleanup, kind: cleanup }\n',
+    'version: 1\nplan: copied\nmap: { strategy: copy }\nphases:\n  - { phase: foundation, kind: foundation }\n  - { phase: a, tables: [track] }\n  - { phase: cleanup, kind: cleanup }\n',
   );
   const { code, stdout } = await rekey(['plan', 'check', file]);
   expect(code).toBe(1);
   expect(stdout).toContain('Hazards of a: it does not start with them');
-  expect(stdout).toContain('twins: late');
+  expect(stdout).toContain('the strategy copy');
 });
 
 test('plan check finds orphans under the keys of a phase that is still to come', async () => {
