@@ -48,7 +48,8 @@ export function reliabilityText(report, figures, chaos) {
   for (const { name, assertionResults } of report.testResults)
     for (const { title, status, duration } of assertionResults)
       results.set(`${relative(root, name)}\n${title}`, { status, duration });
-  const problems = [];
+  // a page that is made from a run in which something failed would be believed all the same
+  const problems = report.numFailedTests > 0 ? [`${report.numFailedTests} tests failed`] : [];
   const sections = promiseLists().map(({ heading, promises }) => {
     const lines = promises.map(({ promise, tests, figures: names = [] }) => {
       for (const [file, title] of tests) {

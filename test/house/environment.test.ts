@@ -5,10 +5,12 @@ const named = new Set([...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map((matc
 
 /** Set by Rekey itself for what it starts, never by an operator. */
 const ours = new Set([
+  'REKEY_FIGURES',
   'REKEY_KEY',
   'REKEY_MOMENT',
   'REKEY_PHASE',
   'REKEY_PLAN',
+  'REKEY_RELIABILITY',
   'TEMPORAL_VERSION_CHECK_DISABLED',
 ]);
 
