@@ -10,7 +10,7 @@ export const promises: Kept[] = [
     tests: [
       [
         schema,
-        'a child table is found under the locks and named, nothing is swapped, and the phase goes on when it is taken back',
+        '%s is found under the locks and named, nothing is swapped, and the phase goes on when it is taken back',
       ],
       [schema, 'a change that comes while the cutover waits for its locks is found under them'],
     ],
@@ -32,10 +32,7 @@ export const promises: Kept[] = [
     promise:
       'Status says at every moment whether the way back is open; a child table on the new keys closes it by name until it is taken away.',
     tests: [
-      [
-        schema,
-        'a child table closes the way back, which says what closed it and opens again when it is taken back',
-      ],
+      [schema, '%s closes the way back, which says what closed it and opens again when it is taken back'],
       [schema, 'a view over a key that comes while the way back waits for its locks is found under them'],
       [
         workflow,
@@ -47,7 +44,7 @@ export const promises: Kept[] = [
     promise:
       'Cleanup drops nothing that somebody has built on a legacy column, found before its first drop or under its locks.',
     tests: [
-      [schema, 'an index made of a legacy column is named, and nothing is dropped'],
+      [schema, '%s made of a legacy column is named, and nothing is dropped'],
       [
         schema,
         'one that comes after the first drop is found under the locks of its table, and goes on when it is taken back',
