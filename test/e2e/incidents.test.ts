@@ -372,9 +372,7 @@ describe('A Saturday night, page by page', () => {
         $$ begin if current_setting('application_name') like 'rekey orders addColumns%' then
           raise exception using errcode = '${sqlstate}'; end if; end $$`);
     await refuses('42501');
-    await superuser(
-      `create event trigger refuse on ddl_command_start execute function refuse()`,
-    );
+    await superuser(`create event trigger refuse on ddl_command_start execute function refuse()`);
     await night.approve(users, 'after-swap');
     await night.at(orders, 'parked', 'addColumns');
     const privilege = pageNamed('A privilege is missing');
