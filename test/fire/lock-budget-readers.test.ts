@@ -104,6 +104,7 @@ describe('Clients behind a lock that Rekey waits for', () => {
     const readers = await Promise.all(Array.from({ length: 4 }, () => database.app()));
     const met = new Set<string>();
     let reading: Promise<unknown> = Promise.resolve();
+    const all: Promise<unknown>[] = [];
     let missed = 0;
     /** A report that begins just before the lock is asked for, so that Rekey could not know that it is a long one. */
     const read = async (text: string, ms: number) => {
@@ -114,6 +115,7 @@ describe('Clients behind a lock that Rekey waits for', () => {
         await reader.query('commit');
         readers.push(reader);
       });
+      all.push(reading);
     };
     const gate: Gate = {
       before: async ({ text }) => {
@@ -152,7 +154,7 @@ describe('Clients behind a lock that Rekey waits for', () => {
     await run.forward('main');
     proxy.gate = gate;
     await run.forward('cleanup');
-    await reading;
+    await Promise.all(all);
     await clients.stop();
     expect(clients.failed).toEqual([]);
     expect(met.size).toBeGreaterThan(10);

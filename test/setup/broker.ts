@@ -46,7 +46,13 @@ export class Broker {
   private startedPostgres(version: number): Promise<PostgresServer> {
     const started =
       this.postgres.get(version) ??
-      startPostgres({ version, maxPreparedTransactions: 10, preload: ['pg_stat_statements'] });
+      startPostgres({
+        version,
+        maxPreparedTransactions: 10,
+        preload: ['pg_stat_statements'],
+        // all test files together run more than 5,000 kinds of statements, and what one has just run must not be forgotten
+        settings: { 'pg_stat_statements.max': '100000' },
+      });
     this.postgres.set(version, started);
     return started;
   }
