@@ -5,7 +5,7 @@ import { temporal } from '@temporalio/proto';
 import { clusterOf } from '../../activities/cluster.js';
 import { temporalForTests } from '../servers.js';
 import { checkpoint, FakeWorld } from './fake-world.js';
-import { gate, Harness, statusOf, untilState } from './harness.js';
+import { gate, Harness, statusOf, until, untilState } from './harness.js';
 import { approveReal, hashOf, RealPhases, type Shop } from './real-phases.js';
 
 /** Whom a namespace names, and what it lacks. */
@@ -86,7 +86,12 @@ describe('names', () => {
       notes.some((note) => note.includes('not trusted')),
     );
     expect(status.checkpoint).toMatchObject({ name: 'before-swap', approvals: [] });
-    expect(await decisions(shop, 'orders')).toEqual([
+    // the note is there at once, the journal is told by an activity
+    const told = await until(
+      () => decisions(shop, 'orders'),
+      (rows) => rows.length > 0,
+    );
+    expect(told).toEqual([
       {
         by: 'jwt:ann',
         identity: 'jwt:ann',
