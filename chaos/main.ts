@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   } finally {
     await end();
   }
-  process.exitCode = broke === 0 ? 0 : 1;
+  process.exit(broke === 0 ? 0 : 1);
 }
 
 function summary({ outcomes, parked, operations, retried, struck, seconds }: RoundResult): string {
@@ -92,5 +92,5 @@ function clock(): (text: string) => void {
 
 main().catch((error: unknown) => {
   console.error(error);
-  process.exitCode = 1;
+  process.exit(1);
 });

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client as Postgres } from 'pg';
@@ -155,6 +156,9 @@ export class Stage {
 
   async strike(): Promise<void> {
     await this.endWorkers();
+    // a call that nobody waits for any more may be about to be tried again, which a closed channel throws at the whole
+    // process: all servers run again by now, so that it is answered soon
+    await sleep(6_000);
     await this.connection.close().catch(() => undefined);
     await this.toPostgres.close();
     await this.toTemporal.close();
