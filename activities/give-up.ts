@@ -28,22 +28,15 @@ export function remedyOnceGivenUp(remedy: string): string {
 }
 
 /**
- * Counts the failures of a step in the journal since it last made progress: since it ended, somebody decided, or a
- * statement was through that had not been before. What every try runs again is none. Restarts of workers, pauses and
- * outages leave no failure in the journal, so that they never count.
+ * Counts the failures of a step in the journal since it last made progress. Restarts of workers, pauses and outages
+ * leave no failure there, so that they never count.
  */
 export async function isExhausted(session: Session, phase: string, step: string): Promise<boolean> {
   const { failures } = await session.one<{ failures: number }>(
-    `with begun as (
-       select coalesce(pg_catalog.max(j.id), 0) as id from rekey.journal j
-       where j.phase = $1 and j.step = $2 and j.kind in ('step', 'approval')),
-     firsts as (
-       select pg_catalog.min(j.id) as id from rekey.journal j, begun
-       where j.phase = $1 and j.step = $2 and j.kind = 'statement' and j.duration_ms is not null and j.id > begun.id
-       group by j.object, j.statement)
-     select pg_catalog.count(*)::int4 as failures from rekey.journal f
+    `select pg_catalog.count(*)::int4 as failures from rekey.journal f
      where f.phase = $1 and f.step = $2 and f.kind = 'failure' and coalesce(f.sqlstate, '') !~ '^(08|57P)'
-       and f.id > greatest((select id from begun), (select pg_catalog.max(id) from firsts))`,
+       and f.id > coalesce((select pg_catalog.max(j.id) from rekey.journal j
+         where j.phase = $1 and j.step = $2 and (j.kind = 'step' or j.kind = 'statement' and j.duration_ms is not null or j.kind = 'approval')), 0)`,
     [phase, step],
   );
   return failures >= failureLimit;
