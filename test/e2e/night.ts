@@ -175,10 +175,10 @@ client.connect().then(() => client.query(process.argv[3])).then(
     let since = '';
     let began = Date.now();
     const found = await this.until(`${id} ${state} ${where ?? ''}`, async () => {
+      // an earlier run of this id answers, too: asked first, so that none that begins in between lends it its word
+      if ((await this.handle(id).describe()).status.name !== 'RUNNING') return null;
       const now = await this.status(id);
       last = now;
-      // an earlier run of this id answers, too
-      if ((await this.handle(id).describe()).status.name !== 'RUNNING') return null;
       // parked where nobody expected it: it would stay so
       const parking = now.state === 'parked' ? now.next.join() : '';
       if (parking !== since) began = Date.now();
