@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { seeded } from '../chaos/random.js';
 import { AccountKeys, type Translator } from './account-keys.js';
 import { Ledger } from './ledger.js';
 import { type Operation, Operations, send } from './operations.js';
@@ -159,16 +160,4 @@ const wrongType = '22P02';
 
 function nameOf({ table, row }: NonNullable<Operation['writes']>): string {
   return `${table} ${row}`;
-}
-
-/** mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { seeded } from '../random.js';
 import { Attempt, type Group, Numbers, type Operation, type Surroundings } from './attempt.js';
 import { type ClientUrls, withClient } from './database.js';
 import {
@@ -419,15 +420,3 @@ const uniqueTwins = new Set([
   // on the way back
   'legacy_entries_account_id_n_key',
 ]);
-
-/** mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

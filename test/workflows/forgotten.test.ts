@@ -2,25 +2,11 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { connectionVariable } from '../../src/postgres/environment.js';
 import { rekey } from '../cli/run.js';
 import { gate, until } from './harness.js';
-import { approveReal, RealPhases, type Shop } from './real-phases.js';
-
-const plan = `version: 1
-plan: shop
-backup: { external: snapshot-of-tonight }
-phases:
-  - { phase: foundation, kind: foundation }
-  - { phase: people, tables: [people] }
-`;
-const schema = `
-create table people (id serial primary key, name text not null);
-create table orders (id serial primary key, person_id integer not null references people);
-insert into people (name) select 'p' || n from generate_series(1, 50) n;
-insert into orders (person_id) select n from generate_series(1, 50) n;
-`;
+import { approveReal, onePhase, peopleAndOrders, RealPhases, type Shop } from './real-phases.js';
 
 let real: RealPhases;
 beforeAll(async () => {
-  real = await RealPhases.open(plan, schema);
+  real = await RealPhases.open(onePhase, peopleAndOrders);
 }, 120_000);
 afterAll(() => real.close(), 60_000);
 

@@ -6,7 +6,7 @@ import { clusterOf } from '../../activities/cluster.js';
 import { temporalForTests } from '../servers.js';
 import { checkpoint, FakeWorld } from './fake-world.js';
 import { gate, Harness, statusOf, until, untilState } from './harness.js';
-import { approveReal, hashOf, RealPhases, type Shop } from './real-phases.js';
+import { approveReal, hashOf, peopleAndOrders, RealPhases, type Shop } from './real-phases.js';
 
 /** Whom a namespace names, and what it lacks. */
 const plan = `version: 1
@@ -20,16 +20,10 @@ phases:
     checkpoints:
       before-swap: { trust: principal, from: ["jwt:ann"] }
 `;
-const schema = `
-create table people (id serial primary key, name text not null);
-create table orders (id serial primary key, person_id integer not null references people);
-insert into people (name) select 'p' || n from generate_series(1, 50) n;
-insert into orders (person_id) select n from generate_series(1, 50) n;
-`;
 
 let real: RealPhases;
 beforeAll(async () => {
-  real = await RealPhases.open(plan, schema);
+  real = await RealPhases.open(plan, peopleAndOrders);
 }, 120_000);
 afterAll(() => real.close(), 60_000);
 

@@ -10,6 +10,22 @@ import { dumpOf } from '../activities/reference-database.js';
 import { freshDatabase, sharedPostgres, type TestDatabase, temporalForTests } from '../servers.js';
 import { approve, Harness, type RunningWorker, statusOf } from './harness.js';
 
+/** Two tables, for tests of where a phase goes and not of what it moves. */
+export const peopleAndOrders = `
+create table people (id serial primary key, name text not null);
+create table orders (id serial primary key, person_id integer not null references people);
+insert into people (name) select 'p' || n from generate_series(1, 50) n;
+insert into orders (person_id) select n from generate_series(1, 50) n;
+`;
+
+export const onePhase = `version: 1
+plan: shop
+backup: { external: snapshot-of-tonight }
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: people, tables: [people] }
+`;
+
 /** Real activities on real databases under the real Temporal, and a call that can be held before it begins or after its work. */
 export interface Held {
   /** the call is held; what came before it is done */

@@ -1,23 +1,9 @@
 import { gate, until } from './harness.js';
-import { RealPhases } from './real-phases.js';
-
-const plan = `version: 1
-plan: shop
-backup: { external: snapshot-of-tonight }
-phases:
-  - { phase: foundation, kind: foundation }
-  - { phase: people, tables: [people] }
-`;
-const schema = `
-create table people (id serial primary key, name text not null);
-create table orders (id serial primary key, person_id integer not null references people);
-insert into people (name) select 'p' || n from generate_series(1, 50) n;
-insert into orders (person_id) select n from generate_series(1, 50) n;
-`;
+import { onePhase, peopleAndOrders, RealPhases } from './real-phases.js';
 
 let real: RealPhases;
 beforeAll(async () => {
-  real = await RealPhases.open(plan, schema);
+  real = await RealPhases.open(onePhase, peopleAndOrders);
 }, 120_000);
 afterAll(() => real.close(), 60_000);
 
