@@ -17,7 +17,7 @@ everything with what must be.
   --rounds N     how many rounds; those that chaos/results.tsv has for this commit or an earlier one count (1)
   --seed S       the seed of the first round, the others follow it (1)
   --phase NAME   one phase on small data, in seconds: clients, or a phase of the reference plan;
-                 without it the whole plan
+                 without it the whole plan, and the shop's two phases, under the clients of both
   --repeat       plays the rounds again that are in the file, and adds nothing to it: for a round that failed`;
 
 /** Null where the help is asked for. */

@@ -54,8 +54,10 @@ export async function leftovers(stage: Stage, database: string): Promise<string[
 /** What a worker must never have to say, whatever happens around it. */
 export function unexpected(workerLog: string): string[] {
   const signs = /failed unexpectedly|Nondeterminism|DeterminismViolation|TypeError|ReferenceError|unhandled/i;
+  // one that starts while Temporal is gone ends, and its supervisor starts it again
+  const ended = /the worker ended: (?!.*(Transport|connect))/i;
   return workerLog
     .split('\n')
-    .filter((line) => signs.test(line))
+    .filter((line) => signs.test(line) || ended.test(line))
     .slice(0, 5);
 }

@@ -5,10 +5,17 @@ import type { Load, Setting } from './setting.js';
 import type { Stage } from './stage.js';
 
 const password = 'for-tests-only';
+/** customers; other tables in proportion */
+const rows = 60;
 const phases = ['foundation', 'stock', 'clients', 'cleanup'];
 
+export interface ShopOptions {
+  /** role that owns the tables and that Rekey connects as; its own one unless said */
+  owner?: string;
+}
+
 /** Small tables with every kind of client on them: one phase takes seconds. */
-export function shopSetting(phase: string | null, rows = 60): Setting {
+export function shopSetting(phase: string | null, { owner }: ShopOptions = {}): Setting {
   return {
     phase,
     phases,
@@ -16,9 +23,9 @@ export function shopSetting(phase: string | null, rows = 60): Setting {
     plan: clientPlan({ name: 'chaos' }),
     variables: {},
     create: async (stage, database) => {
-      await createClientTables(stage.postgres.superuserUrl, database, { rows, seed: 7, password });
+      await createClientTables(stage.postgres.superuserUrl, database, { rows, seed: 7, password, owner });
     },
-    ownerUrl: (stage, database) => clientUrls(stage.postgres.superuserUrl, database, password).owner,
+    ownerUrl: (stage, database) => clientUrls(stage.postgres.superuserUrl, database, password, owner).owner,
     startLoad: startShopLoad,
   };
 }

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +38,8 @@ export interface StageOptions {
 export class Stage {
   /** those that are to be running now */
   readonly workers = new Set<ChildProcess>();
+  /** those that ended by themselves and come back in a moment */
+  private readonly returning = new Set<NodeJS.Timeout>();
   /** what the workers of this round are given beside what all have */
   variables: Record<string, string> = {};
 
@@ -77,7 +88,10 @@ export class Stage {
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
-  /** A worker as a process of its own, by way of the cables; its clock is wrong by that many ms. */
+  /**
+   * A worker as a process of its own, by way of the cables; its clock is wrong by that many ms. One that ends by itself,
+   * as it does where Temporal can't be reached when it starts, is started again as by any supervisor.
+   */
   startWorker(clockWrongBy = 0): ChildProcess {
     const output = openSync(join(this.folder, 'worker.log'), 'a');
     const compiled = existsSync(join(__dirname, 'worker.js'));
@@ -102,12 +116,23 @@ export class Stage {
       },
       stdio: ['ignore', output, output],
     });
+    closeSync(output);
     this.workers.add(child);
-    child.once('exit', () => this.workers.delete(child));
+    child.once('exit', () => {
+      this.workers.delete(child);
+      if (sentAway.has(child)) return;
+      const again = setTimeout(() => {
+        this.returning.delete(again);
+        this.startWorker(clockWrongBy);
+      }, 1_000);
+      this.returning.add(again);
+    });
     return child;
   }
 
   async endWorkers(signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
+    for (const again of this.returning) clearTimeout(again);
+    this.returning.clear();
     await Promise.all([...this.workers].map((worker) => endWorker(worker, signal)));
   }
 
@@ -168,7 +193,11 @@ export class Stage {
   }
 }
 
+/** Workers that somebody ended: they do not come back. */
+const sentAway = new WeakSet<ChildProcess>();
+
 export async function endWorker(worker: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  sentAway.add(worker);
   if (worker.exitCode !== null || worker.signalCode !== null) return;
   const gone = new Promise((resolve) => worker.once('exit', resolve));
   worker.kill(signal);

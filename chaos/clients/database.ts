@@ -23,9 +23,12 @@ export interface ClientTablesOptions {
   seed: number;
   /** of all roles; null where the server asks for none */
   password: string | null;
+  /** role that owns the schema: made unless it is there */
+  owner?: string;
 }
 
-const roles = ['owner', 'app', 'tenant', 'loader', 'reporter'] as const;
+const roles = ['app', 'tenant', 'loader', 'reporter'] as const;
+const ownRole = 'shop_owner';
 
 /** Where schema.sql and plan.yaml lie: the compiler does not copy them, so this may run from dist. */
 export function clientsDirectory(): string {
@@ -51,7 +54,12 @@ export function clientPlan({
   return twins === 'late' ? text : text.replace(/^twins: late$/m, 'twins: early');
 }
 
-export function clientUrls(superuserUrl: string, database: string, password: string | null): ClientUrls {
+export function clientUrls(
+  superuserUrl: string,
+  database: string,
+  password: string | null,
+  owner = ownRole,
+): ClientUrls {
   const url = (user: string | null) => {
     const result = new URL(superuserUrl);
     if (user !== null) {
@@ -62,7 +70,7 @@ export function clientUrls(superuserUrl: string, database: string, password: str
     return result.toString();
   };
   const named = Object.fromEntries(roles.map((role) => [role, url(`shop_${role}`)]));
-  return { superuser: url(null), ...named } as unknown as ClientUrls;
+  return { superuser: url(null), owner: url(owner), ...named } as unknown as ClientUrls;
 }
 
 /**
@@ -72,15 +80,15 @@ export function clientUrls(superuserUrl: string, database: string, password: str
 export async function createClientTables(
   superuserUrl: string,
   database: string,
-  { rows, seed, password }: ClientTablesOptions,
+  { rows, seed, password, owner = ownRole }: ClientTablesOptions,
 ): Promise<ClientUrls> {
-  const urls = clientUrls(superuserUrl, database, password);
+  const urls = clientUrls(superuserUrl, database, password, owner);
   await withClient(superuserUrl, async (client) => {
-    await makeRoles(client, password);
+    await makeRoles(client, password, owner);
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
     if (rowCount === 0)
-      await client.query(`create database ${client.escapeIdentifier(database)} owner shop_owner`);
-    else await client.query(`grant create on database ${client.escapeIdentifier(database)} to shop_owner`);
+      await client.query(`create database ${client.escapeIdentifier(database)} owner ${owner}`);
+    else await client.query(`grant create on database ${client.escapeIdentifier(database)} to ${owner}`);
   });
   const text = readFileSync(join(clientsDirectory(), 'schema.sql'), 'utf8');
   await withClient(urls.owner, async (client) => {
@@ -91,22 +99,21 @@ export async function createClientTables(
   return urls;
 }
 
-async function makeRoles(client: Client, password: string | null): Promise<void> {
+async function makeRoles(client: Client, password: string | null, owner: string): Promise<void> {
   await client.query('begin');
   // two of them at once: the second one waits, and finds the roles there
   await client.query(`select pg_advisory_xact_lock(hashtextextended('shop roles', 0))`);
-  for (const role of roles) {
-    const name = `shop_${role}`;
+  for (const name of [owner, ...roles.map((role) => `shop_${role}`)]) {
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [name]);
     if (rowCount === 0) await client.query(`create role ${name} login`);
     if (password) await client.query(`alter role ${name} password ${client.escapeLiteral(password)}`);
   }
-  await client.query('grant pg_read_all_stats to shop_owner');
+  await client.query(`grant pg_read_all_stats to ${owner}`);
   const { rows } = await client.query<{ version: number }>(
     `select current_setting('server_version_num')::integer as version`,
   );
   if ((rows[0]?.version ?? 0) >= 150000)
-    await client.query('grant set on parameter session_replication_role to shop_owner, shop_loader');
+    await client.query(`grant set on parameter session_replication_role to ${owner}, shop_loader`);
   await client.query('commit');
 }
 

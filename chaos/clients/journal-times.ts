@@ -15,7 +15,10 @@ export interface Event {
   ends: boolean;
 }
 
-/** All statements and ends of steps in Rekey's journal, oldest first; none where there is no journal. */
+/**
+ * All statements and ends of steps in Rekey's journal, oldest first; none where there is no journal. Of changes only
+ * those of schema `shop`: what moves beside it explains nothing here.
+ */
 export async function readEvents(superuserUrl: string): Promise<Event[]> {
   return withClient(superuserUrl, async (client) => {
     const { rows: there } = await client.query<{ there: boolean }>(
@@ -25,7 +28,8 @@ export async function readEvents(superuserUrl: string): Promise<Event[]> {
     const { rows } = await client.query<Event>(
       `select phase, step, extract(epoch from at)::float8 * 1000 as from,
          extract(epoch from at)::float8 * 1000 + coalesce(duration_ms, 0) as to,
-         case when statement ~ 'rename column' then 'keys'
+         case when statement !~ '\\mshop\\M' then 'nothing'
+              when statement ~ 'rename column' then 'keys'
               when statement ~ '(add|drop) column' then 'columns' else 'nothing' end as changes,
          substring(statement from 'create unique index (?:concurrently )?(?:if not exists )?"([^"]+)"') as makes,
          substring(statement from 'drop index (?:concurrently )?(?:if exists )?(?:"[^"]+"\\.)?"([^"]+)"') as drops,
