@@ -9,6 +9,8 @@ export interface Attempt {
   heartbeat: (progress: object) => void;
   /** ms for which the server has not answered, over all attempts since it last did; told to the next one by heartbeat */
   outage: () => number;
+  /** counts a failure that not even the journal could take: how many those are, over all attempts; told on by heartbeat */
+  untold: () => number;
 }
 
 /** ms between heartbeats: a tenth of what the server waits for the next one, so that a busy event loop loses none */
@@ -28,11 +30,14 @@ export function asActivity<I, R>(
   return async (input) => {
     const context = Context.current();
     let progress: object = {};
-    let outageSince = sinceLastAttempt(context.info.heartbeatDetails);
-    const timer = setInterval(
-      () => context.heartbeat(outageSince === null ? progress : { outageSince }),
-      beat,
-    );
+    let outageSince = toldBefore(context.info.heartbeatDetails, 'outageSince');
+    let untold = toldBefore(context.info.heartbeatDetails, 'untold') ?? 0;
+    const tell = () =>
+      context.heartbeat({
+        ...(outageSince === null ? progress : { outageSince }),
+        ...(untold > 0 ? { untold } : {}),
+      });
+    const timer = setInterval(tell, beat);
     const attempt: Attempt = {
       signal: context.cancellationSignal,
       heartbeat: (latest) => {
@@ -42,12 +47,17 @@ export function asActivity<I, R>(
       },
       outage: () => {
         outageSince ??= Date.now();
-        context.heartbeat({ outageSince });
+        tell();
         return Date.now() - outageSince;
+      },
+      untold: () => {
+        untold += 1;
+        tell();
+        return untold;
       },
     };
     try {
-      context.heartbeat(outageSince === null ? progress : { outageSince });
+      tell();
       const result = await fn(input, attempt);
       const bytes = Buffer.byteLength(JSON.stringify(result) ?? '');
       if (bytes > resultLimit) throw new Error(`the result of ${name} has ${bytes} bytes`);
@@ -90,8 +100,8 @@ function asFailure(name: string, error: unknown, attempt: Attempt): Error {
   });
 }
 
-function sinceLastAttempt(details: unknown): number | null {
+function toldBefore(details: unknown, word: 'outageSince' | 'untold'): number | null {
   const [last] = Array.isArray(details) ? details : [details];
-  const since = (last as { outageSince?: unknown } | null | undefined)?.outageSince;
-  return typeof since === 'number' ? since : null;
+  const told = (last as Record<string, unknown> | null | undefined)?.[word];
+  return typeof told === 'number' ? told : null;
 }

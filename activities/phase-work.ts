@@ -13,7 +13,7 @@ import { type PhaseStatements, statementsOf } from '../src/substitution/statemen
 import { PhaseView } from '../src/substitution/view.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
-import { isExhausted, remedyOnceGivenUp } from './give-up.js';
+import { isExhausted, isExhaustedUntold, remedyOnceGivenUp } from './give-up.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { Tally } from './run-work.js';
 
@@ -183,9 +183,10 @@ async function judged(
 ): Promise<unknown> {
   if (attempt.signal.aborted || !(error instanceof RekeyError)) return error;
   if (/^connection\./.test(error.code)) return error;
-  await journalFailure(session, scope, error);
-  if (!error.retryable || !(await isExhausted(session, scope.phase as string, scope.step).catch(() => false)))
-    return error;
+  const told = await journalFailure(session, scope, error);
+  if (!error.retryable) return error;
+  const exhausted = told ? await isExhausted(session, scope).catch(() => false) : isExhaustedUntold(attempt);
+  if (!exhausted) return error;
   return new RekeyError('StepFailed', {
     ...error.details,
     message: `${error.details.message}, again and again`,

@@ -161,6 +161,7 @@ function attemptOf({ signal, say }: UndoOptions): Attempt {
   return {
     signal,
     outage: () => 0,
+    untold: () => 0,
     heartbeat: (progress) => {
       const { doing, waits } = progress as { doing?: string; waits?: string };
       const text = waits ? `  waits: ${doing ?? ''} ${waits}` : '';

@@ -19,6 +19,7 @@ const attempt: Attempt = {
   signal: new AbortController().signal,
   heartbeat: () => undefined,
   outage: () => 0,
+  untold: () => 0,
 };
 
 const nobody: Cluster = {

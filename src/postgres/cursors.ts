@@ -69,7 +69,8 @@ export async function readCursor(
 
 /**
  * Moves a cursor on in the transaction of the batch that it describes. False where it stands elsewhere than `from` says:
- * another attempt has done this batch, and the transaction must be rolled back.
+ * another attempt has done this batch, and the transaction must be rolled back. `updated_at` stays where nothing was left
+ * to do: a pass that every try goes over again is no progress.
  */
 export async function advanceCursor(
   session: Session,
@@ -78,7 +79,8 @@ export async function advanceCursor(
 ): Promise<boolean> {
   const { count } = await session.execute(
     `update rekey.cursor
-     set next_block = $5, rows_done = rows_done + $6, seconds = seconds + $7, done = $8, skipped = $9::bigint[], updated_at = pg_catalog.now()
+     set next_block = $5, rows_done = rows_done + $6, seconds = seconds + $7, done = $8, skipped = $9::bigint[],
+       updated_at = case when next_block <> $5 or $6 > 0 or $8 or skipped <> $9::bigint[] then pg_catalog.now() else updated_at end
      where phase = $1 and table_name = $2 and range_no = $3 and next_block = $4 and not done`,
     [
       cursor.phase,

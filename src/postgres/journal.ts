@@ -9,15 +9,7 @@ export interface JournalScope {
   run?: { workflowId: string; runId: string } | null;
 }
 
-export type JournalKind =
-  | 'statement'
-  | 'locks'
-  | 'step'
-  | 'approval'
-  | 'validation'
-  | 'hook'
-  | 'note'
-  | 'failure';
+export type JournalKind = 'statement' | 'locks' | 'step' | 'validation' | 'hook' | 'note' | 'failure';
 
 export interface JournalEntry {
   kind: JournalKind;
@@ -105,13 +97,13 @@ export async function runStatement<R = Record<string, unknown>>(
   }
 }
 
-/** Journals a failure with PostgreSQL's own words, over another connection where this one is gone. Never throws. */
+/** Journals a failure with PostgreSQL's own words, over another connection where this one is gone. Never throws: false where the journal could not take it. */
 export async function journalFailure(
   session: Session,
   scope: JournalScope,
   error: unknown,
   statement?: Statement,
-): Promise<void> {
+): Promise<boolean> {
   const entry: JournalEntry = {
     kind: 'failure',
     object: statement?.object ?? (error instanceof RekeyError ? error.where : null),
@@ -125,13 +117,17 @@ export async function journalFailure(
   };
   try {
     await writeJournal(session, scope, entry);
+    return true;
   } catch {
     const other = await session.another('journal').catch(() => null);
-    await other
-      ?.one('select 1')
+    if (other === null) return false;
+    const told = await other
+      .one('select 1')
       .then(() => writeJournal(other, scope, entry))
-      .catch(() => undefined);
-    await other?.close();
+      .then(() => true)
+      .catch(() => false);
+    await other.close();
+    return told;
   }
 }
 

@@ -51,6 +51,7 @@ export function attempt(changes: Partial<Attempt> = {}): Attempt {
     signal: new AbortController().signal,
     heartbeat: () => undefined,
     outage: () => 0,
+    untold: () => 0,
     ...changes,
   };
 }
