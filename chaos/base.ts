@@ -61,7 +61,7 @@ async function runAll(
     const operator = new Operator(stage, say);
     const id = `${database}/${phase}`;
     await operator.start('runPhase', id, { phase });
-    const ending = await operator.see(id, () => 'approve', 300_000);
+    const ending = await operator.see(id, () => 'approve', 900_000);
     if (ending.outcome !== 'done')
       throw new Final(`${phase}, which nobody disturbed, ended ${ending.status}: ${ending.why}`);
   }

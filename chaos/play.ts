@@ -43,7 +43,8 @@ export class Play {
     const { stage, setting, base, say } = this;
     const story = `${told}; ${describeSchedule(schedule)}`;
     say(`seed ${schedule.seed}: ${story}`);
-    const patience = setting.phase === null ? 600_000 : 180_000;
+    // ten times what it takes on a machine with nothing else to do: rounds run beside other work
+    const patience = setting.phase === null ? 1_800_000 : 600_000;
     const result = await playRound({ stage, setting, base, schedule, tell, say, patience });
     return { ...result, seed: schedule.seed, story };
   }

@@ -88,6 +88,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   const outcomes: string[] = [];
   const complaints: string[] = [];
   const under: Promise<void>[] = [];
+  const started: string[] = [];
   let verdict: LoadVerdict | null = null;
   const world: World = {
     id: setting.phase === null ? database : `${database}/${setting.phase}`,
@@ -96,6 +97,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     operator,
     async run(type, workflowId, input, answer) {
       open = workflowId;
+      started.push(workflowId);
       await operator.start(type, workflowId, input);
       const ending = await operator.see(workflowId, answer, options.patience);
       outcomes.push(ending.outcome ?? `${ending.status}${ending.why ? `: ${ending.why}` : ''}`);
@@ -149,6 +151,8 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   } catch (error) {
     if (!(error instanceof Final)) throw error;
     complaints.push(error.message);
+    // what is still open would go on in the next round's database: it has the same name to the workers
+    under.push(...[...started, operator.openPhase ?? open].map((id) => operator.terminate(id)));
   } finally {
     await moments.stop();
     await Promise.all(under);

@@ -21,7 +21,7 @@ export async function undoByHand(
     ...setting.variables,
   };
   let kills = Math.floor(random() * 3);
-  const ms = 180_000;
+  const ms = 600_000;
   const type = async () => {
     const killAfterMs = kills > 0 ? 300 + Math.floor(random() * 2_000) : null;
     kills -= 1;
