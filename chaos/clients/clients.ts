@@ -22,7 +22,7 @@ import { otherOperations } from './operations/others.js';
 import { transactionOperations } from './operations/transactions.js';
 import { upsertOperations } from './operations/upserts.js';
 import { readState } from './read.js';
-import { isConnectionLost, isKeysMoved, type Row, Session } from './session.js';
+import { isConnectionLost, isKeysMoved, isTwinDeadlock, type Row, Session } from './session.js';
 import type { TableName } from './tables.js';
 
 export interface ClientsOptions {
@@ -49,7 +49,7 @@ export interface Report {
   /** at a change of the schema */
   retried: number;
   refused: number;
-  /** 23505 on a unique twin, while it stands beside its original */
+  /** 23505 on a unique twin, or the deadlock that it makes possible, while it stands beside its original */
   refusedByTwin: number;
   /** taken back by an outage, or never begun; what was committed unseen counts as acknowledged */
   lost: number;
@@ -350,8 +350,9 @@ class Clients implements LiveClients {
       this.nullsChecked.push(Date.now());
       this.sums.refused += 1;
       this.count(operation);
-    } else if (operation.upserts && code === '23505' && uniqueTwins.has(on)) {
-      this.twinRefusals.push({ operation: operation.name, index: on, at: Date.now() });
+    } else if (operation.upserts && ((code === '23505' && uniqueTwins.has(on)) || isTwinDeadlock(error))) {
+      const index = code === '23505' ? on : null;
+      this.twinRefusals.push({ operation: operation.name, index, at: Date.now() });
       this.count(operation, byTwin);
     } else {
       this.complain(operation, `${code} ${on} ${message}`, tag);

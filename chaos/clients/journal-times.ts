@@ -87,8 +87,8 @@ export interface Taken {
 
 export interface TwinRefusal {
   operation: string;
-  /** the unique index that refused it */
-  index: string;
+  /** the unique index that refused it; null for a deadlock among upserts, which any of them makes possible */
+  index: string | null;
   /** ms */
   at: number;
 }
@@ -110,10 +110,13 @@ export function withoutTwin(refusals: TwinRefusal[], events: Event[], twins: 'ea
     return may ? [{ index: made.makes, from: made.from, to: (over?.to ?? Infinity) + commitTakes }] : [];
   });
   return refusals
-    .filter(({ index, at }) => !windows.some((w) => w.index === index && w.from <= at && at <= w.to))
+    .filter(
+      ({ index, at }) =>
+        !windows.some((w) => (index === null || w.index === index) && w.from <= at && at <= w.to),
+    )
     .map(
       ({ operation, index, at }) =>
-        `a unique twin refused what it should not: ${operation}: 23505 ${index} at ${new Date(at).toISOString()}`,
+        `a unique twin refused what it should not: ${operation}: ${index === null ? '40P01' : `23505 ${index}`} at ${new Date(at).toISOString()}`,
     );
 }
 

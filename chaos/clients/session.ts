@@ -21,6 +21,14 @@ const codeOf = (error: unknown): string => (error as { code?: string }).code ?? 
 
 export const isKeysMoved = (error: unknown): boolean => keysMoved.has(codeOf(error));
 
+/**
+ * One insert waits in a unique index beside the one that it names for an update, and the update for that insert: a
+ * "speculative token" is waited for in no other way that could close a circle.
+ */
+export function isTwinDeadlock(error: unknown): boolean {
+  return codeOf(error) === '40P01' && /speculative token/.test((error as { detail?: string }).detail ?? '');
+}
+
 export function isConnectionLost(error: unknown): boolean {
   const { message = '' } = error as { message?: string };
   return (

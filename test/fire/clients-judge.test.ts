@@ -54,13 +54,19 @@ describe('What the journal explains to the shop’s clients', () => {
       event('buildTwins', 5_000, { ends: true }),
       ...early.slice(1),
     ];
-    const at = (time: number, index = 'a_uuid') => [{ operation: 'an upsert', index, at: time }];
+    const at = (time: number, index: string | null = 'a_uuid') => [
+      { operation: 'an upsert', index, at: time },
+    ];
     expect(withoutTwin(at(15_000), early, 'early')).toEqual([]);
     expect(withoutTwin(at(15_000), early, 'late')).toHaveLength(1);
     expect(withoutTwin(at(15_000), late, 'late')).toEqual([]);
     expect(withoutTwin(at(9_000), early, 'early')).toHaveLength(1);
     expect(withoutTwin(at(24_000), early, 'early')).toHaveLength(1);
     expect(withoutTwin(at(15_000, 'b_uuid'), early, 'early')).toHaveLength(1);
+    // a deadlock names no index, but needs one
+    expect(withoutTwin(at(15_000, null), early, 'early')).toEqual([]);
+    expect(withoutTwin(at(15_000, null), early, 'late')).toHaveLength(1);
+    expect(withoutTwin(at(24_000, null), early, 'early')).toHaveLength(1);
   });
 
   it('a check may stand for NOT NULL while a swap back is not over', () => {

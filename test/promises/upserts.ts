@@ -19,9 +19,23 @@ export const promises: Kept[] = [
     figures: [
       '23505 with twins: late, before the approval',
       '23505 with twins: late, from the approval to after the cutover',
-      'upserts retried after a deadlock, twins: late',
+      '40P01 among upserts while a unique twin stands, twins: late',
       '23505 after the cutover',
       '23505 on the way back',
+    ],
+  },
+  {
+    promise:
+      'Upserts deadlock among themselves (40P01) only while a second unique index stands beside the one that they name, as they do on a table that Rekey never saw; with `twins: late` never while the phase waits, nor after the cutover.',
+    tests: [
+      [
+        upserts,
+        'is a deadlock of PostgreSQL’s own where a second unique index stands beside the one that they name, without Rekey, and none where it is not unique',
+      ],
+      [
+        'test/fire/clients-judge.test.ts',
+        'a unique twin may refuse from its building to the cutover, and with twins: late only where it is built after the approval',
+      ],
     ],
   },
   {

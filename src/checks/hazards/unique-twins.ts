@@ -36,10 +36,10 @@ export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
       on: table,
       message:
         count > 0
-          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505${late ? ', from the approval to the cutover' : ''}`
-          : `an upsert into ${table} could fail with 23505 while a unique twin stands beside the old index${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
+          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505, more rarely 40P01${late ? ', from the approval to the cutover' : ''}`
+          : `an upsert into ${table} could fail with 23505, more rarely 40P01, while a unique twin stands beside the old index${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
       remedy:
-        'write twins: late, so that unique twins stand only from the approval to the cutover; or let clients retry on 23505, or hold the upserts back during the phase, then accept it with a because',
+        'write twins: late, so that unique twins stand only from the approval to the cutover; or let clients retry on both, or hold the upserts back during the phase, then accept it with a because',
       ...(count > 0 ? { count } : {}),
     };
   });
