@@ -4,9 +4,10 @@ import { RekeyError } from '../src/errors.js';
 import type { HookMoment } from '../src/plan/model.js';
 import { openSession } from '../src/postgres/connect.js';
 import { closeGate, newestOpening } from '../src/postgres/gates.js';
-import { releaseOwner, takeOwner } from '../src/postgres/ownership.js';
+import { releaseOwner, takeOwner, undoCluster } from '../src/postgres/ownership.js';
 import { type PhaseRow, readPhases, setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
+import { noWayBack } from '../src/report/way-back.js';
 import type { Attempt } from './attempt.js';
 import { dropColumns } from './columns.js';
 import type { PhaseRef, ValidationResult } from './contract.js';
@@ -56,7 +57,7 @@ export async function undoAll(options: UndoOptions): Promise<Undone> {
   const rows = await withSession(connection, async (session) => {
     const found = await phasesToUndo(session);
     const plan = found[0]?.plan;
-    if (plan !== undefined) await takeOwner(session, { ...run, plan, clusterId: 'none' });
+    if (plan !== undefined) await takeOwner(session, { ...run, plan, clusterId: undoCluster });
     return found;
   });
   for (const row of rows) {
@@ -95,7 +96,7 @@ async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
     // asked of each as if the later ones were back already: order is not what closes the way
     if (row.kind !== 'cleanup') continue;
     const way = await wayBackOf(session, row);
-    if (!way.open) throw closed(row.phase, way.because);
+    if (!way.open) throw noWayBack(row.phase, way.because);
   }
   return rows;
 }
@@ -178,15 +179,6 @@ async function withSession<T>(connection: string, fn: (session: Session) => Prom
   } finally {
     await session.close();
   }
-}
-
-function closed(phase: string, because: string): RekeyError {
-  return new RekeyError('BadInput', {
-    code: 'undo.no-way-back',
-    where: phase,
-    message: `${phase} can not be undone: ${because}`,
-    remedy: 'Restore the backup that was taken before it into another database: rekey restore --help.',
-  });
 }
 
 function invalid(phase: string, { failures }: ValidationResult): RekeyError {

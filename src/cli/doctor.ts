@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { wayBackNow } from '../../activities/way-back.js';
+import { isUndo } from '../postgres/ownership.js';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { readStanding, type Standing, type StandingPhase } from '../report/standing.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
+import { whatKeepsFromUndo } from '../report/way-back.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { bytes, columns, duration, heading, number, plural, wrap } from './layout.js';
@@ -30,7 +32,7 @@ export function addDoctor(program: Command, done: (code: ExitCode) => void): voi
       const { owner } = found.database;
       // the client takes a while to load
       const { readTemporalStatus } = await import('../report/temporal-status.js');
-      const temporal = owner && owner.clusterId !== 'none' ? await readTemporalStatus(owner) : null;
+      const temporal = owner && !isUndo(owner) ? await readTemporalStatus(owner) : null;
       const examined = { ...found, temporal };
       const ills = illsOf(examined);
       print(options.json ? { ...examined, ills } : doctorText(connection, examined, ills));
@@ -45,7 +47,7 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
   const ended = temporal?.answer && temporal.answer.state !== 'RUNNING';
   const disabled = standing.triggers.filter((t) => t.disabled.length > 0);
   return [
-    ...(open && (owner === null || ended || owner.clusterId === 'none')
+    ...(open && (owner === null || ended || isUndo(owner))
       ? [`phase ${current.row.phase} is open, and no workflow works on it`]
       : []),
     ...(open && temporal !== null && temporal.answer === null
@@ -129,11 +131,10 @@ function standsOf({ kind, cutOver, columns: count }: StandingPhase): string {
     : `keys are integers, ${plural(count, 'shadow column')} there`;
 }
 
-function undoOf({ state, wayBack }: StandingPhase): string {
-  if (state === 'rolled-back') return '';
-  return wayBack.open || /came later/.test(wayBack.because)
-    ? 'can be undone'
-    : `can NOT be undone: ${wayBack.because}`;
+function undoOf(phase: StandingPhase): string {
+  if (phase.state === 'rolled-back') return '';
+  const closed = whatKeepsFromUndo([phase]);
+  return closed === null ? 'can be undone' : `can NOT be undone: ${closed.wayBack.because}`;
 }
 
 function sessionsText({ sessions }: Standing): string {
@@ -150,7 +151,12 @@ function sessionsText({ sessions }: Standing): string {
 function wayOutText(connection: string, { database, standing, temporal }: Examined): string {
   const open = standing.phases.filter((p) => p.kind === 'tables' && p.state !== 'rolled-back');
   const lines: [string, string][] = [['go on', `rekey status ${connection} prints the commands`]];
-  if (open.length > 0) {
+  const closed = whatKeepsFromUndo(standing.phases);
+  if (closed !== null) {
+    lines.push(['undo', `nothing, as ${closed.phase} can not be undone: ${closed.wayBack.because}`]);
+    if (standing.phases.some((p) => p.kind === 'cleanup' && p.phase === closed.phase))
+      lines.push(['restore', 'a backup, into another database: rekey restore --help']);
+  } else if (open.length > 0) {
     const gone = temporal !== null && temporal.answer === null ? ' --temporal-is-gone' : '';
     lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints that, too']);
     lines.push([

@@ -1,4 +1,5 @@
 import type { TableProgress } from '../decisions/status.js';
+import { isUndo } from '../postgres/ownership.js';
 import type { DatabaseStatus, PhaseNow } from '../report/database-status.js';
 import { countedApprovals, isApproved, type NextCommand } from '../report/next-commands.js';
 import type { MemoStatus, TemporalStatus } from '../report/temporal-status.js';
@@ -102,8 +103,14 @@ function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Da
     `${plural(metrics.statements, 'statement')}, ${plural(metrics.rows, 'row')} mapped, ${duration(metrics.seconds)}`,
   ]);
   if (findings > 0) lines.push(['findings', `${number(findings)}: rekey findings shows them, with examples`]);
-  if (database.owner)
-    lines.push(['owner', `workflow ${database.owner.workflowId} in namespace ${database.owner.namespace}`]);
+  const { owner } = database;
+  if (owner)
+    lines.push([
+      'owner',
+      isUndo(owner)
+        ? `${owner.workflowId}, which runs or was interrupted`
+        : `workflow ${owner.workflowId} in namespace ${owner.namespace}`,
+    ]);
   if (temporal) lines.push(['Temporal', temporalText(temporal)]);
   return lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { wayBackNow } from '../../activities/way-back.js';
+import { isUndo } from '../postgres/ownership.js';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { migrationOf, type NextCommand, nextByJournal, whatItDoes } from '../report/next-commands.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
@@ -24,7 +25,10 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
       const ask = async (workflowId: string | null) =>
         workflowId === null
           ? null
-          : readTemporalStatus({ workflowId, namespace: database.owner?.namespace ?? null });
+          : readTemporalStatus({
+              workflowId,
+              namespace: database.owner && !isUndo(database.owner) ? database.owner.namespace : null,
+            });
       const own = workflowOf(database);
       const asked = options.workflowId ?? own;
       const temporal = await ask(asked);
@@ -54,7 +58,7 @@ function nextByWorkflow(temporal: TemporalStatus | null): NextCommand[] | null {
 
 /** The workflow that has the open phase; between two phases the one that goes on with the plan. */
 function workflowOf({ owner, current }: DatabaseStatus): string | null {
-  if (owner === null) return null;
+  if (owner === null || isUndo(owner)) return null;
   const migration = migrationOf(owner.workflowId, current?.row.phase ?? '');
   return current?.row.state === 'open' ? owner.workflowId : (migration ?? owner.workflowId);
 }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { wayBackNow } from '../../activities/way-back.js';
 import { RekeyError } from '../errors.js';
+import { isUndo } from '../postgres/ownership.js';
 import type { DatabaseStatus, ListedPhase } from '../report/database-status.js';
 import { readDatabaseStatus } from '../report/database-status.js';
+import { readStanding, type Standing } from '../report/standing.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
+import { noWayBack, whatKeepsFromUndo } from '../report/way-back.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { onInterrupt } from './interrupt.js';
@@ -31,12 +34,17 @@ export function addUndo(program: Command, done: (code: ExitCode) => void): void 
     .option('--foundation', 'the schema rekey goes, too, its journal exported into REKEY_BACKUPS before')
     .option('--json', 'for machines')
     .action(async (connection: string, flags: UndoFlags) => {
-      const database = await onDatabase(connection, (session) => readDatabaseStatus(session, wayBackNow));
+      const { database, standing } = await onDatabase(connection, async (session) => ({
+        database: await readDatabaseStatus(session, wayBackNow),
+        standing: await readStanding(session, wayBackNow),
+      }));
       const phases = toUndo(database, flags);
-      if (phases.length === 0) {
+      // an undo that died behind its last phase has still to let go of the database
+      if (phases.length === 0 && !(database.owner && isUndo(database.owner))) {
         print(flags.json ? { phases: [] } : `${database.database}: nothing of Rekey's is to be undone.\n`);
         return done(exitCodes.fine);
       }
+      refuseDropped(standing);
       await refuseLiveOwner(database, flags);
       if (!flags.yes) {
         print(flags.json ? { would: phases } : plannedText(database, phases, connection, flags));
@@ -70,10 +78,16 @@ function toUndo(database: DatabaseStatus, { foundation }: UndoFlags): ListedPhas
     .reverse();
 }
 
+/** Said before anything else is asked for: after cleanup's first drop a cancel of its workflow has no effect. */
+function refuseDropped({ phases }: Standing): void {
+  const closed = whatKeepsFromUndo(phases.filter((p) => p.kind === 'cleanup'));
+  if (closed) throw noWayBack(closed.phase, closed.wayBack.because);
+}
+
 /** Two at one database would undo what the other does. */
 async function refuseLiveOwner({ owner }: DatabaseStatus, { temporalIsGone }: UndoFlags): Promise<void> {
   // an earlier undo that was interrupted
-  if (owner === null || owner.clusterId === 'none') return;
+  if (owner === null || isUndo(owner)) return;
   // the client takes a while to load
   const { readTemporalStatus } = await import('../report/temporal-status.js');
   const { workflowId, namespace } = owner;
@@ -104,7 +118,9 @@ function plannedText(
     .join(' ');
   return `${[
     `${database.database}: would be undone, the newest first. Nothing was changed.`,
-    columns(rows),
+    rows.length > 0
+      ? columns(rows)
+      : '  no phase: all are rolled back, and the undo has to let go of the database',
     wrap(
       'clients',
       'Each swap back changes the type of keys: stop or prepare clients as for a cutover. The hooks before-swap-back and after-swap-back of the plan run.',

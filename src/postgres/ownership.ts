@@ -11,6 +11,9 @@ export interface Owner {
   clusterId: string;
 }
 
+/** Stands in the place of a cluster's id where no Temporal has a part in it. */
+export const undoCluster = 'none';
+
 const columns = `plan, workflow_id as "workflowId", first_run_id as "firstRunId", run_id as "runId", namespace,
   cluster_id as "clusterId"`;
 
@@ -21,7 +24,7 @@ export async function readOwner(session: Session): Promise<Owner | null> {
 
 /**
  * Makes this run the database's owner. Another owner gives way only where it is of the same cluster and namespace and
- * `isClosed` says that it is closed or unknown there; else throws BadInput `owner.other-run`, or `owner.other-cluster`.
+ * `isClosed` says that it is closed or unknown there; else throws BadInput `owner.other-run`, `owner.other-cluster` or `owner.undo`.
  * `isClosed` is asked outside any transaction; if the owner changes meanwhile, it is asked again.
  */
 export async function claimOwner(
@@ -99,11 +102,26 @@ function otherRun(owner: Owner): RekeyError {
   });
 }
 
+/** A `rekey undo` has taken the database, which has no workflow: it runs, or it was interrupted. */
+export function isUndo({ clusterId }: Pick<Owner, 'clusterId'>): boolean {
+  return clusterId === undoCluster;
+}
+
 /** The owner runs where this run's server can not ask for it. */
 export function otherCluster(owner: Owner): RekeyError {
+  if (isUndo(owner)) return undoHasIt(owner);
   return new RekeyError('BadInput', {
     code: 'owner.other-cluster',
     message: `the run ${owner.workflowId} in namespace ${owner.namespace} of another Temporal cluster or namespace owns this database`,
     remedy: 'Cancel it there. If that cluster is gone for good: delete from rekey.owner',
+  });
+}
+
+function undoHasIt({ workflowId }: Owner): RekeyError {
+  return new RekeyError('BadInput', {
+    code: 'owner.undo',
+    message: `an undo has this database (${workflowId}): it runs, or it was interrupted`,
+    remedy:
+      'Wait for it, or type it again, it goes on where it stopped: rekey undo <connection> --by <name> --yes; once it has ended, start this again.',
   });
 }

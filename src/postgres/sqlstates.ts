@@ -144,7 +144,8 @@ export const postgresErrors: Record<string, PostgresErrorKind> = {
     type: 'StepFailed',
     code: 'privilege.missing',
     message: "Rekey's role lacks a privilege",
-    remedy: 'Run preflight again: it names the missing privilege with its GRANT.',
+    remedy:
+      "`rekey findings` shows PostgreSQL's own words, docs/privileges.md every GRANT: grant what is missing, then resolve with retry, or type the command again.",
   },
   '42P01': {
     type: 'StepFailed',

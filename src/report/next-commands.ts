@@ -10,6 +10,7 @@ import {
 import type { Action } from '../decisions/model.js';
 import { whatItDoes } from '../decisions/what-it-does.js';
 import type { Checkpoint } from '../plan/model.js';
+import { isUndo } from '../postgres/ownership.js';
 import type { DatabaseStatus, PhaseNow } from './database-status.js';
 
 export { whatItDoes };
@@ -38,6 +39,7 @@ export function nextByJournal(
   { workflowId = null, planFile = null, isClosed = false }: NextOptions = {},
 ): NextCommand[] {
   const { current, owner } = status;
+  if (owner && isUndo(owner)) return [goOnUndoing(connection)];
   const at = { workflowId: workflowId ?? owner?.workflowId ?? '', namespace: owner?.namespace ?? 'default' };
   if (!current || at.workflowId === '' || current.row.state !== 'open' || isClosed)
     return startCommands({ ...status, plan: planFile ?? status.plan }, connection);
@@ -63,6 +65,14 @@ export function nextByJournal(
   if (current.paused) return told([holdCommand(at, 'resume')]);
   const stop = current.wayBack.open ? [cancelCommand(at)] : [];
   return told([holdCommand(at, 'pause'), ...stop]);
+}
+
+/** A workflow would be refused: the undo has the database until it has ended. */
+function goOnUndoing(connection: string): NextCommand {
+  return {
+    does: 'go on with the undo that was interrupted, unless it runs',
+    command: `rekey undo ${connection} --by "$(id -un)" --yes`,
+  };
 }
 
 /** As the workflow wrote them when it parked. Of a row that has none: what every step of its kind allows. */

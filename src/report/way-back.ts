@@ -1,3 +1,4 @@
+import { RekeyError } from '../errors.js';
 import type { PhaseRow } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
 
@@ -8,6 +9,27 @@ export interface WayBackSaid {
 
 /** Asks the catalog, too, whether a phase whose keys are swapped can go back: only activities know a phase's statements. */
 export type AskWayBack = (session: Session, row: PhaseRow) => Promise<WayBackSaid>;
+
+const cameLater = 'came later and must be rolled back first';
+
+/** The newest phase that can't be undone whatever is undone before it, and why; null where all of them can. Pure. */
+export function whatKeepsFromUndo<
+  P extends { phase: string; kind: string; state: string; wayBack: WayBackSaid },
+>(phases: P[]): P | null {
+  const stands = phases.filter((p) => p.state !== 'rolled-back' && p.kind !== 'foundation');
+  return stands.findLast(({ wayBack }) => !wayBack.open && !wayBack.because.endsWith(cameLater)) ?? null;
+}
+
+/** Cleanup has dropped: no cancel and no undo helps any more. */
+export function noWayBack(phase: string, because: string): RekeyError {
+  return new RekeyError('BadInput', {
+    code: 'undo.no-way-back',
+    where: phase,
+    message: `${phase} can not be undone: ${because}`,
+    remedy:
+      'Only forward is left, a cancel has no effect: rekey status says how cleanup goes on. The old keys are in the backup that was taken before it: rekey restore --help.',
+  });
+}
 
 /** Whether a phase can be rolled back, by what schema rekey says; what was made on new keys since is a step's to see. Pure. */
 export function wayBackByJournal(
@@ -25,8 +47,7 @@ export function wayBackByJournal(
   const later = begun
     .filter((r) => r.position > row.position && r.state !== 'rolled-back')
     .map((r) => r.phase);
-  if (later.length)
-    return { open: false, because: `${later.join(', ')} came later and must be rolled back first` };
+  if (later.length) return { open: false, because: `${later.join(', ')} ${cameLater}` };
   return {
     open: true,
     because: row.cutOver

@@ -24,3 +24,10 @@ test('what else a remedy says stays', () => {
     'Make room, then resolve with retry.',
   );
 });
+
+test('no remedy of what PostgreSQL refuses sends anybody to a step: it may come at any of them', () => {
+  for (const { remedy } of Object.values(postgresErrors))
+    expect(remedy).not.toMatch(/preflight|buildTwins|swapKeys|validate/);
+  const { remedy } = postgresErrors['42501'] as { remedy: string };
+  expect(remedy).toMatch(/findings.*GRANT.*resolve with retry, or type the command again/);
+});

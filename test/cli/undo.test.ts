@@ -110,6 +110,15 @@ describe('rekey undo, with Temporal gone', () => {
     first.child.kill('SIGKILL');
     await first.ended;
     await reader.query('commit');
+    // whoever looks, or starts a workflow now, reads that the undo can be typed again
+    const status = await rekey(['status', 'shop'], env);
+    expect(status.stdout).toMatch(/owner +undo by ann, which runs or was interrupted/);
+    expect(status.stdout).toContain('rekey undo shop --by "$(id -un)" --yes');
+    expect(status.stdout).not.toMatch(/temporal workflow|none/);
+    await expect(run.forward('people')).rejects.toMatchObject({
+      code: 'owner.undo',
+      remedy: expect.stringContaining('rekey undo'),
+    });
     // and as if it had been killed once more, just behind the commit of the swap back
     await database.sql('update rekey.owner set workflow_id = $1, first_run_id = $2', [
       ref.run.workflowId,
@@ -121,6 +130,20 @@ describe('rekey undo, with Temporal gone', () => {
     expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(await database.sql(`select 1 from pg_namespace where nspname = 'rekey'`)).toEqual([]);
     expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
+  });
+
+  it('that died behind its last phase lets go of the database when it is typed again', async () => {
+    const ref = await run.forward('people', 'addColumns');
+    const first = await undo('--temporal-is-gone', '--by', 'ann', '--yes');
+    expect(first.code).toBe(0);
+    await database.sql(
+      `insert into rekey.owner (plan, workflow_id, first_run_id, run_id, namespace, cluster_id) values ('shop', 'undo by ann', $1, $1, 'none', 'none')`,
+      [ref.run.runId],
+    );
+    await expect(run.forward('people')).rejects.toMatchObject({ code: 'owner.undo' });
+    expect((await undo()).stdout).toMatch(/has to let go of the database/);
+    expect((await undo('--by', 'ann', '--yes')).stdout).toMatch(/0 phases undone/);
+    await run.forward('people');
   });
 
   it('says what it would do and changes nothing without --yes; asks for a name; does nothing while nobody knows whether the owner runs, and nothing after cleanup', async () => {
@@ -137,6 +160,17 @@ describe('rekey undo, with Temporal gone', () => {
     expect(await dumpOf(database.ownerUrl, version)).toBe(after);
     await run.forward('orders');
     await run.forward('cleanup');
+    // whoever the owner is, and whether it runs: a cancel would change nothing
+    const atOnce = await undo('--by', 'ann', '--yes');
+    expect([atOnce.code, atOnce.stderr]).toEqual([2, expect.stringContaining('undo.no-way-back')]);
+    expect(atOnce.stderr).toMatch(/a cancel has no effect/);
+    expect(await undo()).toMatchObject({ code: 2, stdout: '' });
+    const well = await rekey(['doctor', 'shop'], env);
+    expect(well.stdout).toMatch(
+      /undo +nothing, as cleanup can not be undone: cleanup has dropped legacy columns/,
+    );
+    expect(well.stdout).toMatch(/restore +a backup/);
+    expect(well.stdout).not.toMatch(/undo all|rollBackPhase/);
     const refused = await undo('--temporal-is-gone', '--by', 'ann', '--yes');
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('undo.no-way-back')]);
   });

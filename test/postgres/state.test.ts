@@ -21,6 +21,8 @@ import {
   type Owner,
   readOwner,
   releaseOwner,
+  takeOwner,
+  undoCluster,
 } from '../../src/postgres/ownership.js';
 import {
   openPhaseRow,
@@ -159,6 +161,17 @@ describe('a database', () => {
       );
       await expect(work).rejects.toMatchObject({ code: 'owner.other-cluster' });
     }
+  });
+
+  test('is refused while an undo has it, running or interrupted, with the command that goes on with the undo', async () => {
+    const owner = await readOwner(session);
+    await takeOwner(session, run({ workflowId: 'undo by ann', namespace: 'none', clusterId: undoCluster }));
+    await expect(claimOwner(session, run({ firstRunId: 's' }), async () => true)).rejects.toMatchObject({
+      code: 'owner.undo',
+      message: expect.stringContaining('undo by ann'),
+      remedy: expect.stringContaining('type it again, it goes on where it stopped: rekey undo'),
+    });
+    await takeOwner(session, owner as Owner);
   });
 
   test('goes to the next run when the owner is closed, and the old one is told so', async () => {
