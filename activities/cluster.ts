@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Status } from '../src/decisions/status.js';
 import type { Owner } from '../src/postgres/ownership.js';
 import type { DecisionEvent, RunRef, Sender } from './contract.js';
 
@@ -10,6 +11,10 @@ export interface Cluster {
   isClosed(owner: Pick<Owner, 'workflowId' | 'firstRunId'>): Promise<boolean>;
   /** id of the migration that has this run as its child, as long as that migration is open; null where there is none */
   openMigration(owner: Pick<Owner, 'workflowId' | 'firstRunId'>): Promise<string | null>;
+  /** what a phase says of itself in its memo; null where it says nothing yet, or is not known */
+  statusOf(workflowId: string): Promise<Status | null>;
+  /** tells a migration where a phase is, as a phase tells its parent; one that is closed needs to know nothing */
+  tell(migration: RunRef, status: Status): Promise<void>;
   /** who sent the signal or update, as the run's history says */
   sender(run: RunRef, event: DecisionEvent): Promise<Sender>;
   /** names of those of Rekey's search attributes that exist, after trying to make them */
@@ -61,6 +66,25 @@ export function clusterOf(client: Client): Cluster {
       }
     },
 
+    async statusOf(workflowId) {
+      try {
+        const { memo } = await client.workflow.getHandle(workflowId).describe();
+        return (memo?.status as Status | undefined) ?? null;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
+      }
+    },
+
+    async tell(migration, status) {
+      const told = { status: { ...status, notes: status.notes.slice(-3) }, details: inShort(status) };
+      try {
+        await client.workflow.getHandle(migration.workflowId, migration.runId).signal('phaseChanged', told);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+
     async sender(run, event) {
       const handle = client.workflow.getHandle(run.workflowId, run.runId);
       const { events } = await handle.fetchHistory();
@@ -93,6 +117,14 @@ export function clusterOf(client: Client): Cluster {
       return attributes.filter((name) => found.customAttributes?.[name] === keyword);
     },
   };
+}
+
+/** For the current details of the migration, until the phase tells more of itself. */
+function inShort({ phase, state, step, next }: Status): string {
+  const head = `**${phase}**: **${state}**${step === null ? '' : ` at \`${step}\``}`;
+  const text = next[0] === undefined ? head : `${head}\n\nType next:\n\n\`\`\`\n${next[0]}\n\`\`\``;
+  // a command that is cut would not work
+  return text.length <= 4000 ? text : head;
 }
 
 async function sameChain(client: Client, workflowId: string, firstRunId: string): Promise<boolean> {

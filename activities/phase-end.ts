@@ -55,19 +55,39 @@ async function outcomeOf(session: Session, phase: string): Promise<PhaseOutcome>
 
 /**
  * Waits, heartbeating, until a phase that another workflow has open is closed. Answers 'open' where that workflow was
- * ended half-way: nobody else would ever close the phase.
+ * ended half-way: nobody else would ever close the phase. Tells the migration that waits where that phase is, as it
+ * may never have heard: the phase tells its own parent only, and only what is new.
  */
 export async function awaitPhase(
   request: PhaseRequest & { run: RunRef },
   attempt: Attempt,
   cluster: Cluster,
 ): Promise<{ state: PhaseState }> {
+  let told = '';
   for (;;) {
     const { state, owner } = await standOf(request);
     if (state !== 'open' || owner === null || (await isGone(owner, request.run, cluster))) return { state };
+    told = await tellWhatIsNew(request.run, owner, cluster, told);
     attempt.heartbeat({ doing: `waits for ${request.phase}, which another workflow has open` });
     await pause(2_000, attempt.signal);
   }
+}
+
+/** Of its progress nothing: each telling is an event of the migration's history. */
+async function tellWhatIsNew(run: RunRef, owner: Owner, cluster: Cluster, told: string): Promise<string> {
+  const status = await cluster.statusOf(owner.workflowId);
+  if (status === null) return told;
+  const { state, step, checkpoint, failure, next } = status;
+  const is = JSON.stringify([
+    state,
+    step,
+    checkpoint?.opening,
+    checkpoint?.approvals.length,
+    failure?.code,
+    next,
+  ]);
+  if (is !== told) await cluster.tell(run, status);
+  return is;
 }
 
 /** Only the cluster and namespace that the owner runs in can say so: of another one nobody would ever hear here. */

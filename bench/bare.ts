@@ -26,6 +26,8 @@ const nobody: Cluster = {
   id: async () => 'none',
   isClosed: async () => true,
   openMigration: async () => null,
+  statusOf: async () => null,
+  tell: async () => undefined,
   sender: async () => ({ identity: null, principal: null }),
   searchAttributes: async () => [],
 };

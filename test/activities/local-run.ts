@@ -42,6 +42,8 @@ const cluster: Cluster = {
   id: async () => 'a-cluster',
   isClosed: async () => true,
   openMigration: async () => null,
+  statusOf: async () => null,
+  tell: async () => undefined,
   sender: async () => ({ identity: null, principal: null }),
   searchAttributes: async () => [],
 };

@@ -1,3 +1,4 @@
+import { statusOf, until } from './harness.js';
 import { approveReal, RealPhases, type Shop } from './real-phases.js';
 
 /** `temporal workflow terminate` in each step, with its work done and Temporal not yet told: the worst moment. */
@@ -131,4 +132,27 @@ test('a rollback terminated in every step, and started again each time, comes to
   const last = await real.start('rollBackPhase', shop, 'people');
   expect(await last.result()).toMatchObject({ outcome: 'rolled-back' });
   expect(await shop.dump()).toBe(dump);
+}, 120_000);
+
+test('a migration that is started again beside its waiting phase shows what that waits for, and what to type', async () => {
+  const shop = await real.shop();
+  const first = await real.start('runMigration', shop, null);
+  const people = real.client.workflow.getHandle(`${shop.connection}/people`);
+  const waiting = await until(
+    () => statusOf(first),
+    ({ checkpoint }) => checkpoint?.name === 'before-swap',
+  );
+  await first.terminate('the test says so');
+  const again = await real.start('runMigration', shop, null);
+  // the phase has nothing new to tell: whoever asks the migration must not have to know its id
+  const status = await until(
+    () => statusOf(again),
+    ({ checkpoint }) => checkpoint !== null,
+  );
+  expect(status).toMatchObject({ state: 'waiting-for-approval', phase: 'people', next: waiting.next });
+  expect(status.next[0]).toContain(`--workflow-id ${people.workflowId} --name approve`);
+  expect(status.wayBack).toEqual(waiting.wayBack);
+  await approveReal(people, 'before-swap');
+  await approveReal(people, 'after-swap');
+  expect(await again.result()).toMatchObject({ outcome: 'done' });
 }, 120_000);
