@@ -56,6 +56,10 @@ export class Moments {
       try {
         await client.connect();
         while (!this.over) {
+          if (this.seen.size === 0) {
+            await sleep(100);
+            continue;
+          }
           const { rows } = await client.query<{ name: string }>(
             `select application_name as name from pg_stat_activity
              where datname = current_database() and application_name like 'rekey %'`,

@@ -65,7 +65,8 @@ export class Operator {
         const key = `${status.state} ${status.step} ${status.next[0]} ${status.checkpoint?.approvals.length}`;
         if (key !== asked && (await this.decide(status, answer))) asked = key;
       }
-      await sleep(60);
+      // each look is a task for a worker, and rounds run beside other work
+      await sleep(250);
     }
   }
 
