@@ -3,7 +3,6 @@ import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src
 import { signalReader } from '../src/postgres/signals.js';
 import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
-import { fillAloneSql } from '../src/substitution/sync.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
 import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
@@ -158,7 +157,6 @@ class Range {
       'set local synchronous_commit = off',
       ...(this.replica ? ['set local session_replication_role = replica'] : []),
       ...(wait ? [`set local lock_timeout = '1s'`] : []),
-      ...fillAloneSql(this.work.view, this.range.table, this.replica),
       ...asClientsSee,
     ].join('; ');
   }

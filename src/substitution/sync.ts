@@ -30,32 +30,12 @@ $rekey$`;
 }
 
 /**
- * What a batch of `map` sets in its transaction: it computes the shadows itself, and a trigger that looked on would cost it
- * a tenth of its time. A client that sets it can write a wrong shadow; it could do so by an UPDATE of the shadow, too.
+ * Fires on every insert and update, those of `map`'s batches, too. No WHEN: PostgreSQL compiles it anew in each statement,
+ * which costs a client's write of one row 23 us; a look at columns in the body costs a batch 1 us a row.
  */
-const fillingSetting = 'rekey.filling';
-
-/**
- * Says in a batch's transaction that it fills alone, where its rows reach the table as it wrote them: another BEFORE
- * trigger that fires for it may change integers on the way. The lock comes first, the one that the batch takes anyway: no
- * trigger is made or enabled behind it. `replica`: the batch runs under replica role.
- */
-export function fillAloneSql(view: PhaseView, table: TableId, replica: boolean): string[] {
-  const sql = view.sqlTable(table);
-  const others = `exists (select from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
-    where t.tgrelid = ${quoteLiteral(sql)}::regclass and not t.tgisinternal and t.tgtype & 2 = 2 and t.tgtype & 16 = 16
-      and t.tgenabled in ('A', '${replica ? 'R' : 'O'}') and f.pronamespace <> 'rekey'::regnamespace)`;
-  return [
-    `lock table ${sql} in row exclusive mode`,
-    `select pg_catalog.set_config(${quoteLiteral(fillingSetting)}, case when ${others} then 'off' else 'on' end, true)`,
-  ];
-}
-
-/** Fires for all but the batches of `map`; for what other triggers write because of them it does (depth above 0). */
 export function createSyncTrigger(view: PhaseView, table: TableId): string {
   const { phase } = view.substitution;
-  const filling = `pg_catalog.current_setting(${quoteLiteral(fillingSetting)}, true)`;
-  return `create trigger ${quoteIdent(syncTrigger(phase))} before insert or update on ${view.sqlTable(table)} for each row when (${filling} is distinct from 'on' or pg_catalog.pg_trigger_depth() > 0) execute function rekey.${quoteIdent(syncFunction(phase, table))}()`;
+  return `create trigger ${quoteIdent(syncTrigger(phase))} before insert or update on ${view.sqlTable(table)} for each row execute function rekey.${quoteIdent(syncFunction(phase, table))}()`;
 }
 
 /** ENABLE ALWAYS: loaders and apply workers write under replica role, and shadows must be right for them, too. */
@@ -68,20 +48,27 @@ export function dropSyncTrigger(view: PhaseView, table: TableId, name: string): 
 }
 
 /**
- * Shadows from integers. A shadow is computed again when its integer changed or the shadow did not: a referential action
- * of the twin foreign key that changed the shadow alone is left alone, its sister on the integer comes next.
+ * Shadows from integers. A shadow is computed in an insert, when its integer changed, and when it was null and stays so.
+ * Where it changed alone it is left alone: a batch of `map` wrote it, or a referential action of the twin foreign key,
+ * whose sister on the integer comes next. Each expression costs about 15 us in the first row of a transaction, so that an
+ * update evaluates none that it doesn't need.
  */
 function forwardBody(view: PhaseView, table: TableId): string {
-  const lines = shadowsOf(view, table).map((member) => {
+  const members = shadowsOf(view, table);
+  const compute = (member: Member) => `new.${quoteIdent(member.shadow)} := ${guarded(view, member)};`;
+  const updates = members.map((member) => {
+    const sources = sourceColumns(member).map(quoteIdent);
     const shadow = quoteIdent(member.shadow);
-    const changed = sourceColumns(member)
-      .map((c) => `new.${quoteIdent(c)} is distinct from old.${quoteIdent(c)}`)
-      .join(' or ');
-    return `  if tg_op = 'INSERT' or ${changed} or new.${shadow} is not distinct from old.${shadow} then
-    new.${shadow} := ${guarded(view, member)};
-  end if;`;
+    const changed = sources.map((c) => `new.${c} is distinct from old.${c}`).join(' or ');
+    const owed = [
+      `new.${shadow} is null`,
+      `old.${shadow} is null`,
+      ...sources.map((c) => `new.${c} is not null`),
+    ];
+    return `  if ${changed} or (${owed.join(' and ')}) then\n    ${compute(member)}\n  end if;`;
   });
-  return `begin\n${lines.join('\n')}\n  return new;\nend`;
+  const inserts = members.map((member) => `    ${compute(member)}`);
+  return `begin\n  if tg_op = 'INSERT' then\n${inserts.join('\n')}\n    return new;\n  end if;\n${updates.join('\n')}\n  return new;\nend`;
 }
 
 function guarded(view: PhaseView, member: Member): string {

@@ -13,7 +13,6 @@ import { substitutionOf } from '../../src/substitution/domains.js';
 import { batchSql, parts, passSql } from '../../src/substitution/map.js';
 import { serverFunctions } from '../../src/substitution/server-functions.js';
 import { type PhaseStatements, statementsOf } from '../../src/substitution/statements.js';
-import { fillAloneSql } from '../../src/substitution/sync.js';
 import { PhaseView } from '../../src/substitution/view.js';
 
 /** The statements of a plan on one connection: what the activities run, without their sessions, locks and journal. */
@@ -56,7 +55,6 @@ export class SchemaRun {
     const { view, statements } = this.now;
     for (const table of view.substitution.tables) {
       await this.session.transaction(async () => {
-        for (const text of fillAloneSql(view, table, false)) await this.execute(text);
         await this.execute(passSql(view, table), [0, 1_000_000, parts / 2]);
         await this.execute(batchSql(view, table, true), [0, 1_000_000]);
       });

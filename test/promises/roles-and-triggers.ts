@@ -82,7 +82,7 @@ export const promises: Kept[] = [
         "a client's own functions and operators never run with the rights of Rekey's role",
       ],
       [
-        'test/activities/filling-guard.test.ts',
+        'test/activities/sync-and-map.test.ts',
         "call no function and no operator of the application in place of PostgreSQL's, wherever its search path has them",
       ],
     ],
@@ -141,15 +141,15 @@ export const promises: Kept[] = [
     promise: 'What a trigger of the application makes of a row of the backfill, its shadows follow',
     tests: [
       [
-        'test/activities/filling-guard.test.ts',
+        'test/activities/sync-and-map.test.ts',
         'are seen by it where a BEFORE trigger of the application changes an integer on the way',
       ],
       [
-        'test/activities/filling-guard.test.ts',
+        'test/activities/sync-and-map.test.ts',
         'are seen by it from the moment when such a trigger is made, in the middle of a range',
       ],
       [
-        'test/activities/filling-guard.test.ts',
+        'test/activities/sync-and-map.test.ts',
         'leave what AFTER triggers write because of them to it, in the same table and in another one',
       ],
     ],
@@ -185,7 +185,7 @@ export const promises: Kept[] = [
     promise: 'A table has one sync trigger a phase, and no phase changes what another one keeps in step',
     tests: [
       [
-        'test/activities/filling-guard.test.ts',
+        'test/activities/sync-and-map.test.ts',
         'of a second phase on the table leave the first one in step, whatever a trigger of the application does meanwhile',
       ],
     ],
