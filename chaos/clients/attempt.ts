@@ -7,6 +7,7 @@ import { clientTables, type TableName } from './tables.js';
 export type Group =
   | 'orm'
   | 'star'
+  | 'position'
   | 'upsert'
   | 'transaction'
   | 'keys'
@@ -82,6 +83,8 @@ export interface Operation {
   refused?: { code: string; constraint: string };
   /** a unique twin beside its arbiter may refuse it where the plan accepts that */
   upserts?: boolean;
+  /** counts on the order of columns: done once more with their names where that is refused */
+  byPosition?: boolean;
   run(attempt: Attempt): Promise<unknown>;
 }
 
@@ -98,6 +101,8 @@ export class Attempt {
     readonly tag: string,
     /** the same for what several clients do at the same moment */
     readonly turn: number,
+    /** columns are to be named, as the order of them was refused */
+    readonly named = false,
   ) {}
 
   acknowledged(): void {

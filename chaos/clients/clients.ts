@@ -4,6 +4,7 @@ import { seeded } from '../random.js';
 import { Attempt, type Group, Numbers, type Operation, type Surroundings } from './attempt.js';
 import { type ClientUrls, withClient } from './database.js';
 import {
+  type RefusedPosition,
   type Retry,
   readEvents,
   type Stall,
@@ -11,6 +12,7 @@ import {
   type Taken,
   type TwinRefusal,
   unexplained,
+  withoutColumns,
   withoutSwapBack,
   withoutTwin,
 } from './journal-times.js';
@@ -19,10 +21,18 @@ import { deleteOperations } from './operations/deletes.js';
 import { keyOperations } from './operations/keys.js';
 import { ormOperations } from './operations/orm.js';
 import { otherOperations } from './operations/others.js';
+import { positionOperations } from './operations/positions.js';
 import { transactionOperations } from './operations/transactions.js';
 import { upsertOperations } from './operations/upserts.js';
 import { readState } from './read.js';
-import { isConnectionLost, isKeysMoved, isTwinDeadlock, type Row, Session } from './session.js';
+import {
+  isConnectionLost,
+  isKeysMoved,
+  isPositionsMoved,
+  isTwinDeadlock,
+  type Row,
+  Session,
+} from './session.js';
 import type { TableName } from './tables.js';
 
 export interface ClientsOptions {
@@ -49,6 +59,8 @@ export interface Report {
   /** at a change of the schema */
   retried: number;
   refused: number;
+  /** by position, and done with every column named */
+  named: number;
   /** 23505 on a unique twin, or the deadlock that it makes possible, while it stands beside its original */
   refusedByTwin: number;
   /** taken back by an outage, or never begun; what was committed unseen counts as acknowledged */
@@ -81,8 +93,9 @@ interface GroupSettings {
 const unreadable: Partial<Record<Group, TableName[]>> = { tenant: ['customers'], loader: ['accounts'] };
 
 const groups: Record<Group, GroupSettings> = {
-  orm: { as: 'app', lanes: 3, share: 0.29 },
+  orm: { as: 'app', lanes: 3, share: 0.24 },
   star: { as: 'app', lanes: 1, share: 0.06 },
+  position: { as: 'app', lanes: 1, share: 0.05 },
   // all of them at the same moments, on the same values
   upsert: { as: 'app', lanes: 6, share: 0.24 },
   transaction: { as: 'app', lanes: 2, share: 0.12 },
@@ -103,6 +116,7 @@ export const operations: Operation[] = [
   ...keyOperations,
   ...deleteOperations,
   ...otherOperations,
+  ...positionOperations,
 ];
 
 /** Answers when all are connected and have begun. */
@@ -123,6 +137,7 @@ class Clients implements LiveClients {
   private readonly loops: Promise<void>[] = [];
   private readonly sums = { operations: 0, refused: 0, lost: 0, decidedLater: 0 };
   private readonly twinRefusals: TwinRefusal[] = [];
+  private readonly refusedPositions: RefusedPosition[] = [];
   private longest = 0;
   /** server_version_num */
   private version = 0;
@@ -180,11 +195,13 @@ class Clients implements LiveClients {
     const events = await readEvents(this.options.urls.superuser);
     for (const text of unexplained(this.retries, events)) this.ledger.complain(text);
     for (const text of withoutSwapBack(this.nullsChecked, events)) this.ledger.complain(text);
+    for (const text of withoutColumns(this.refusedPositions, events)) this.ledger.complain(text);
     for (const text of withoutTwin(this.twinRefusals, events, this.options.twins)) this.ledger.complain(text);
     return {
       ...this.sums,
       byOperation: this.done(),
       retried: this.retries.length,
+      named: this.refusedPositions.length,
       refusedByTwin: this.twinRefusals.length,
       complaints: [...this.ledger.complaints],
       stalls: stalls(this.taken, events),
@@ -283,7 +300,7 @@ class Clients implements LiveClients {
     if (ended - due > 20) this.taken.push({ operation: operation.name, due, ended });
   }
 
-  /** Once, and once more where the schema has changed; each ends in exactly one of the outcomes that are allowed. */
+  /** Once, once more where the schema has changed, and where the order of columns was refused with their names; each ends in exactly one of the outcomes that are allowed. */
   private async perform(
     operation: Operation,
     session: Session,
@@ -292,8 +309,17 @@ class Clients implements LiveClients {
     turn: number,
   ): Promise<void> {
     this.sums.operations += 1;
-    for (let again = false; ; again = true) {
-      const attempt = new Attempt(session, around, this.random, again ? `${tag} again` : tag, turn);
+    let again = false;
+    let named = false;
+    for (;;) {
+      const attempt = new Attempt(
+        session,
+        around,
+        this.random,
+        `${tag}${named ? ' named' : ''}${again ? ' again' : ''}`,
+        turn,
+        named,
+      );
       try {
         if (!session.isOpen) await session.open(60_000);
         await this.send(operation, attempt);
@@ -303,6 +329,13 @@ class Clients implements LiveClients {
         return;
       } catch (error) {
         if (isConnectionLost(error)) return this.afterLoss(operation, session, attempt, error);
+        if (operation.byPosition && !named && isPositionsMoved(error)) {
+          const { code = '' } = error as { code?: string };
+          this.refusedPositions.push({ operation: operation.name, code, at: Date.now() });
+          this.count(operation, byPosition);
+          named = true;
+          continue;
+        }
         if (!again && isKeysMoved(error)) {
           const since = session.lookedAt;
           try {
@@ -313,6 +346,7 @@ class Clients implements LiveClients {
           const { code = '' } = error as { code?: string };
           const everything = operation.group === 'star';
           this.retries.push({ operation: operation.name, everything, code, since, until: session.lookedAt });
+          again = true;
           continue;
         }
         return this.afterRefusal(operation, error, tag);
@@ -413,6 +447,9 @@ class Clients implements LiveClients {
 
 /** Stands behind an operation's name where those are counted that a unique twin refused. */
 export const byTwin = ': refused by a unique twin';
+
+/** Stands behind an operation's name where those are counted whose columns had to be named. */
+export const byPosition = ': refused by position';
 
 /** What stands beside the arbiters of the upserts for a while. */
 const uniqueTwins = new Set([

@@ -120,6 +120,40 @@ export function withoutTwin(refusals: TwinRefusal[], events: Event[], twins: 'ea
     );
 }
 
+export interface RefusedPosition {
+  operation: string;
+  code: string;
+  /** ms */
+  at: number;
+}
+
+/**
+ * A table has other columns, or another order of them, from a phase's `addColumns` on: for ever, or until its `dropColumns`
+ * on the way back. Answers with what was refused by position outside of that.
+ */
+export function withoutColumns(refused: RefusedPosition[], events: Event[]): string[] {
+  const changed = events.filter(({ changes }) => changes === 'columns');
+  const windows = changed
+    .filter(({ step }) => step === 'addColumns')
+    .map((added) => {
+      const dropped = changed.find(
+        ({ phase, step, from }) => phase === added.phase && step === 'dropColumns' && from > added.from,
+      );
+      // each table has statements of its own: only the end of the step is the end of them
+      const last = events.find(
+        ({ phase, step, ends, from }) =>
+          dropped && phase === added.phase && step === 'dropColumns' && ends && from >= dropped.from,
+      );
+      return { from: added.from, to: last?.to ?? Infinity };
+    });
+  return refused
+    .filter(({ at }) => !windows.some(({ from, to }) => from <= at && at <= to + commitTakes))
+    .map(
+      ({ operation, code, at }) =>
+        `refused by position where no columns had changed: ${operation}: ${code} at ${new Date(at).toISOString()}`,
+    );
+}
+
 /**
  * Before PostgreSQL 18 a reference that the swap back brings back is NOT NULL by a CHECK until its step ends: a null is
  * refused all the same, but as 23514. Answers with those outside of that step.

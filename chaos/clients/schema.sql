@@ -98,6 +98,15 @@ create table uploads (
   amount integer not null default 0
 );
 
+-- filled by position from uploads; refers to nothing
+create table archived (
+  id integer,
+  label text not null,
+  customer_id integer,
+  account_id bigint,
+  amount integer
+);
+
 -- each tenant sees its own; nothing is forced on the owner
 create table vaults (
   id serial primary key,

@@ -15,11 +15,14 @@ export class WrongAnswer extends Error {}
 
 /** What a change of keys looks like from outside: columns of another type, a prepared plan that no longer fits. */
 const keysMoved = new Set(['22P02', '42804', '42883', '0A000']);
+/** What who counts on positions is told: too many or too few of them, other types, an integer without its UUID. */
+const positionsMoved = new Set(['42601', '22P04', '42804', '22P02', '23000']);
 const connectionLost = new Set(['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006']);
 
 const codeOf = (error: unknown): string => (error as { code?: string }).code ?? '';
 
 export const isKeysMoved = (error: unknown): boolean => keysMoved.has(codeOf(error));
+export const isPositionsMoved = (error: unknown): boolean => positionsMoved.has(codeOf(error));
 
 /**
  * One insert waits in a unique index beside the one that it names for an update, and the update for that insert: a
@@ -167,10 +170,13 @@ export class Session {
     return this.client.query({ name: `${name} ${this.generation}`, text, values });
   }
 
-  async copy(table: TableName, columns: string[], rows: Text[][]): Promise<void> {
+  /** `columns`: null for all of them, in the order in which they stand. */
+  async copy(table: TableName, columns: string[] | null, rows: Text[][]): Promise<void> {
     const { client } = this;
     if (!client) throw new Error('Connection terminated');
-    const stream = client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
+    const stream = client.query(
+      copyFrom(`copy ${table}${columns ? ` (${columns.join(', ')})` : ''} from stdin`),
+    );
     let gone: () => void = () => undefined;
     try {
       await new Promise<void>((resolve, reject) => {

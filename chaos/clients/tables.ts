@@ -23,6 +23,7 @@ export type TableName =
   | 'order_lines'
   | 'visits'
   | 'uploads'
+  | 'archived'
   | 'vaults'
   | 'vault_items';
 
@@ -48,6 +49,8 @@ export const clientTables: Record<TableName, ClientTable> = {
   order_lines: table(null, ['n', 'quantity'], { order_id: 'orders' }),
   visits: table(null, [], { customer_id: 'customers' }),
   uploads: table('id', ['amount'], { customer_id: 'customers', account_id: 'accounts' }),
+  // its integers are nobody's keys, and stay
+  archived: table(null, ['amount']),
   vaults: table('id', ['tenant'], { customer_id: 'customers' }),
   vault_items: table('id', ['amount'], { vault_id: 'vaults' }),
 };

@@ -239,6 +239,25 @@ describe('shape and unique twins', () => {
     expect((await scene.judged()).notes.map((h) => `${h.hazard} ${h.on}`)).toContain('column-order orders');
   });
 
+  test.each([
+    ['insert into people values (1)', true],
+    ['insert into archive select * from people', true],
+    ['insert into public.people as p (select 1)', true],
+    ['insert into people overriding system value values (1)', true],
+    ['insert into "people" with one as (select 1) table one', true],
+    ['copy people from stdin', true],
+    ['insert into people (name) values (1)', false],
+    ['insert into people as p (name) select 1', false],
+    ['insert into people(name) overriding user value values (1)', false],
+    ['copy people (name) from stdin', false],
+    ['select count(*), p.name from people p group by 2', false],
+  ])('%s: that it counts on the order of columns is %s', async (statement, is) => {
+    await scene.db.sql(
+      `create function some_statement() returns void language plpgsql as $f$ begin execute '${statement}'; end $f$`,
+    );
+    expect(await scene.stops()).toEqual(is ? ['column-order people'] : []);
+  });
+
   test('a deferrable unique constraint is to be accepted', async () => {
     await scene.db.sql(
       'alter table orders drop constraint orders_once, add constraint orders_once unique (person_id, no) deferrable',

@@ -2,6 +2,7 @@ import {
   type Event,
   stalls,
   unexplained,
+  withoutColumns,
   withoutSwapBack,
   withoutTwin,
 } from '../../chaos/clients/journal-times.js';
@@ -67,6 +68,19 @@ describe('What the journal explains to the shop’s clients', () => {
     expect(withoutTwin(at(15_000, null), early, 'early')).toEqual([]);
     expect(withoutTwin(at(15_000, null), early, 'late')).toHaveLength(1);
     expect(withoutTwin(at(24_000, null), early, 'early')).toHaveLength(1);
+  });
+
+  it('a statement that counts on the order of columns may be refused from addColumns on, until a way back has dropped them again', () => {
+    const added = event('addColumns', 10_000, { changes: 'columns' });
+    const dropped = event('dropColumns', 20_000, { changes: 'columns' });
+    const end = event('dropColumns', 21_000, { ends: true });
+    const at = (time: number) => [{ operation: 'COPY', code: '22P04', at: time }];
+    expect(withoutColumns(at(15_000), [added, dropped, end])).toEqual([]);
+    expect(withoutColumns(at(90_000), [added])).toEqual([]);
+    expect(withoutColumns(at(90_000), [added, dropped])).toEqual([]);
+    expect(withoutColumns(at(9_000), [added])).toHaveLength(1);
+    expect(withoutColumns(at(29_000), [added, dropped, end])).toHaveLength(1);
+    expect(withoutColumns(at(15_000), [])).toHaveLength(1);
   });
 
   it('a check may stand for NOT NULL while a swap back is not over', () => {

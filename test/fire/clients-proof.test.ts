@@ -153,6 +153,26 @@ describe(`The proof by value, on PostgreSQL ${version}`, () => {
     expect(await checkClients(world.urls.superuser, ledger)).toEqual([]);
   });
 
+  it('sees a statement without column names that is refused though Rekey has changed no columns, and one whose values are somewhere else', async () => {
+    const { report, ledger } = await clients(
+      () => world.superuser('alter table shop.uploads add column late text'),
+      { groups: ['position'] },
+    );
+    await world.superuser('alter table shop.uploads drop column late');
+    expect(report.named).toBeGreaterThan(0);
+    expect(report.complaints).toHaveLength(report.named);
+    for (const text of report.complaints)
+      expect(text).toMatch(/refused by position where no columns had changed: (COPY|insert into archived)/);
+    expect(await checkClients(world.urls.superuser, ledger)).toEqual([]);
+    const label = newest(ledger, 'archived');
+    const [row] = await world.superuser<{ n: number }>(
+      `update shop.archived set amount = id where label = '${label}' returning id as n`,
+    );
+    expect(await checkClients(world.urls.superuser, ledger)).toEqual([
+      `archived/${label}: value amount is ${row?.n}, was acknowledged as 4`,
+    ]);
+  });
+
   it('sees a lost connection where none may be lost', async () => {
     const { report } = await clients(
       () =>

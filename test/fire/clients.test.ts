@@ -67,6 +67,7 @@ describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
   const tell = (report: Report) => {
     figure('clients of the shop: operations', report.operations, 'operations');
     figure('clients of the shop: retried at a change of the schema', report.retried, 'operations');
+    figure('clients of the shop: refused by position, done with names', report.named, 'operations');
     figure('clients of the shop: lost', report.lost, 'operations');
     for (const { phase, step, ms } of report.stalls)
       figure(`clients of the shop: longest stall, ${step} of ${phase}`, ms, 'ms');
@@ -93,6 +94,9 @@ describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
     const cleaned = await proven(load);
     for (const report of [moved, cleaned]) tell(report);
     expect(moved.retried).toBeGreaterThan(0);
+    // COPY without columns, at least, from addColumns on
+    expect(moved.named).toBeGreaterThan(0);
+    expect(cleaned.named).toBeGreaterThan(0);
     expect(moved.lost + cleaned.lost).toBe(0);
     expect(moved.stalls.map(({ step }) => step)).toContain('swapKeys');
   }, 240_000);

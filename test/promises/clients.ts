@@ -6,7 +6,7 @@ const proof = 'test/fire/clients-proof.test.ts';
 export const promises: Kept[] = [
   {
     promise:
-      'Applications of eleven kinds (ORM, select *, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
+      'Applications of twelve kinds (ORM, select *, inserts and COPY without column names, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
     tests: [
       [
         clients,
@@ -15,6 +15,7 @@ export const promises: Kept[] = [
     ],
     figures: [
       'clients of the shop: operations',
+      'clients of the shop: refused by position, done with names',
       'clients of the shop: retried at a change of the schema',
       'clients of the shop: lost',
       'clients of the shop: longest stall, addColumns of clients',
@@ -57,6 +58,14 @@ export const promises: Kept[] = [
       [proof, 'sees a row whose key is another than the one that it was acknowledged under'],
       [proof, 'sees an error that no schema demands, and a refusal that does not come'],
       [proof, 'sees a retry for which there was no step of Rekey'],
+      [
+        proof,
+        'sees a statement without column names that is refused though Rekey has changed no columns, and one whose values are somewhere else',
+      ],
+      [
+        'test/fire/clients-judge.test.ts',
+        'a statement that counts on the order of columns may be refused from addColumns on, until a way back has dropped them again',
+      ],
       [proof, 'sees a lost connection where none may be lost'],
     ],
   },

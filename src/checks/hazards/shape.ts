@@ -13,7 +13,7 @@ export async function shape(context: HazardContext): Promise<Hazard[]> {
       table,
       (name) =>
         new RegExp(
-          `insert\\s+into\\s+${name}\\s*(values|select|table)|copy\\s+${name}\\s+(from|to)|\\*\\s+from\\s+${name}|\\.\\*[^;]*\\s(from|join)\\s+${name}|${name}%rowtype`,
+          `insert\\s+into\\s+${name}(\\s+as\\s+[\\w$"]+)?\\s*((\\(\\s*)*(values|select|table|with)\\b|overriding\\b)|copy\\s+${name}\\s+(from|to)|\\*\\s+from\\s+${name}|\\.\\*[^;]*\\s(from|join)\\s+${name}|${name}%rowtype`,
         ),
     );
     return {
