@@ -12,6 +12,10 @@ async function main(): Promise<void> {
   if (options === null) return console.log(usage);
   const root = process.cwd();
   const results = new Results(join(root, 'chaos/results.tsv'));
+  if (options.merge.length > 0) {
+    const rounds = results.take(options.merge.flatMap((path) => new Results(path).all()));
+    return console.log(`${rounds} rounds are new in chaos/results.tsv`);
+  }
   const what = options.phase ?? 'whole';
   const all = Array.from({ length: options.rounds }, (_, at) => options.seed + at);
   const seeds = options.repeat ? all : results.next(what, options.seed, options.rounds);

@@ -7,9 +7,12 @@ export interface ChaosOptions {
   phase: string | null;
   /** only this seed, whatever the file of results says, and without adding to it */
   repeat: boolean;
+  /** files of results of other clones: they are taken in, and nothing is played */
+  merge: string[];
 }
 
 export const usage = `npm run chaos -- --rounds N --seed S [--phase NAME] [--repeat]
+npm run chaos -- --merge FILE [--merge FILE ...]
 
 Kills and cuts at random moments while a plan runs forward and back under live clients, then compares
 everything with what must be.
@@ -18,7 +21,9 @@ everything with what must be.
   --seed S       the seed of the first round, the others follow it (1)
   --phase NAME   one phase on small data, in seconds: clients, or a phase of the reference plan;
                  without it the whole plan, and the shop's two phases, under the clients of both
-  --repeat       plays the rounds again that are in the file, and adds nothing to it: for a round that failed`;
+  --repeat       plays the rounds again that are in the file, and adds nothing to it: for a round that failed
+  --merge FILE   takes the rounds of another clone's chaos/results.tsv into this one's, and plays nothing: several
+                 clones can play at once, each with seeds of its own`;
 
 /** Null where the help is asked for. */
 export function chaosOptions(args: string[]): ChaosOptions | null {
@@ -29,6 +34,7 @@ export function chaosOptions(args: string[]): ChaosOptions | null {
       seed: { type: 'string', default: '1' },
       phase: { type: 'string' },
       repeat: { type: 'boolean', default: false },
+      merge: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -38,6 +44,7 @@ export function chaosOptions(args: string[]): ChaosOptions | null {
     seed: whole('seed', values.seed),
     phase: values.phase ?? null,
     repeat: values.repeat,
+    merge: values.merge,
   };
 }
 

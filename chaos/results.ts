@@ -35,15 +35,23 @@ export class Results {
 
   add(line: Recorded): void {
     if (!existsSync(this.path)) writeFileSync(this.path, `${head}\n`);
-    const cells = [
-      line.what,
-      line.seed,
-      line.commit,
-      line.held ? 'held' : 'broke',
-      line.story,
-      line.complaints,
-    ];
-    appendFileSync(this.path, `${cells.map((cell) => String(cell).replaceAll(/\s+/g, ' ')).join('\t')}\n`);
+    appendFileSync(this.path, textOf(line));
+  }
+
+  /**
+   * Takes in what another clone has played: one line for each round, in the order of their seeds. Where both have played
+   * it, one that held stands for one that broke: it was played again, behind what mends it. Answers with how many are new.
+   */
+  take(other: Recorded[]): number {
+    const own = this.all();
+    const rounds = new Map<string, Recorded>();
+    for (const line of [...own, ...other]) {
+      const round = `${line.what} ${line.seed}`;
+      if (!rounds.get(round)?.held) rounds.set(round, line);
+    }
+    const lines = [...rounds.values()].sort((a, b) => compare(a.what, b.what) || a.seed - b.seed);
+    writeFileSync(this.path, `${head}\n${lines.map(textOf).join('')}`);
+    return lines.filter((line) => !own.includes(line)).length;
   }
 
   /** The next seeds, from the first on, that have no round yet. */
@@ -55,4 +63,14 @@ export class Results {
     );
     return Array.from({ length: rounds }, (_, at) => first + at).filter((seed) => !played.has(seed));
   }
+}
+
+function textOf({ what, seed, commit, held, story, complaints }: Recorded): string {
+  const cells = [what, seed, commit, held ? 'held' : 'broke', story, complaints];
+  return `${cells.map((cell) => String(cell).replaceAll(/\s+/g, ' ')).join('\t')}\n`;
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
