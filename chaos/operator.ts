@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type WorkflowExecutionStatusName, WorkflowFailedError } from '@temporalio/client';
-import type { Status } from '../src/decisions/status.js';
+import type { MigrationStatus, Status } from '../src/decisions/status.js';
 import { Final, insist, within } from './patience.js';
 import type { Stage } from './stage.js';
 
@@ -18,7 +18,7 @@ export interface Closed {
 export class Operator {
   /** `step code` of everything that parked and was told to try again */
   readonly parked: string[] = [];
-  /** workflow id of the phase that was open when it last looked; a migration names its phase's */
+  /** workflow id of the phase that was open when it last looked, of a migration its phase's */
   openPhase: string | null = null;
 
   constructor(
@@ -61,7 +61,7 @@ export class Operator {
       ).catch(() => null);
       last = status ?? last;
       if (status) {
-        this.openPhase = status.workflowId;
+        this.openPhase = phaseOf(status);
         const key = `${status.state} ${status.step} ${status.next[0]} ${status.checkpoint?.approvals.length}`;
         if (key !== asked && (await this.decide(status, answer))) asked = key;
       }
@@ -134,4 +134,10 @@ export class Operator {
       return { status: status.name, outcome: null, why: String(error.cause?.message ?? error.message) };
     }
   }
+}
+
+/** A migration's status is its own, under its own id. */
+function phaseOf(status: Status | MigrationStatus): string {
+  const { workflowId, phase } = status;
+  return 'phases' in status && phase !== '' ? `${workflowId}/${phase}` : workflowId;
 }
