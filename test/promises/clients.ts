@@ -74,4 +74,19 @@ export const promises: Kept[] = [
       'A client whose server is killed, shut down at once or started anew finds out what became of each operation whose answer it lost',
     tests: [[proof, 'find out what became of each operation whose answer they lost, and the proof agrees']],
   },
+  {
+    promise:
+      'Clients whose connections are reset, or fall silent for seconds, while a phase moves and on its way back find each operation that was under way whole or not there, and nothing that was acknowledged is lost',
+    tests: [
+      [
+        'test/fire/clients-cable.test.ts',
+        'find each operation under way whole or not there, on either side of the cutover and of the way back, and lose nothing that was acknowledged',
+      ],
+    ],
+    figures: [
+      'clients whose cables are pulled: operations',
+      'clients whose cables are pulled: not there',
+      'clients whose cables are pulled: there, and nobody was told',
+    ],
+  },
 ];
