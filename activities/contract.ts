@@ -205,6 +205,8 @@ export interface Activities {
   /** Claims the database for this run; BadInput for wrong order, changed plan, second run. */
   openPhase(request: PhaseRequest & { run: RunRef }): Promise<PhaseBrief>;
   openRollBack(request: PhaseRequest & { run: RunRef }): Promise<RollBackBrief>;
+  /** What an opening of this run left that was cancelled or given up: the brief of the open phase, null where nothing. */
+  withdrawOpening(request: PhaseRequest & { run: RunRef }): Promise<PhaseBrief | null>;
   /** Waits, heartbeating, until a phase that another workflow has open is closed; 'open' where that workflow was ended half-way. */
   awaitPhase(request: PhaseRequest & { run: RunRef }): Promise<{ state: PhaseState }>;
   closePhase(ref: PhaseRef & { outcome: 'done' | 'rolled-back' }): Promise<PhaseOutcome>;

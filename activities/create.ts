@@ -19,6 +19,7 @@ import { swapKeys, swapKeysBack } from './swap-keys.js';
 import { buildTwins, dropTwins } from './twins.js';
 import { validate } from './validate.js';
 import { wayBack } from './way-back.js';
+import { withdrawOpening } from './withdraw-opening.js';
 
 type Plain = {
   [K in keyof Activities]: (
@@ -38,6 +39,7 @@ export function createActivities(client: Client): Activities {
     observePhase,
     openPhase: (input, attempt) => openPhase(input, attempt, cluster),
     openRollBack: (input, attempt) => openRollBack(input, attempt, cluster),
+    withdrawOpening,
     registerSearchAttributes: () => cluster.searchAttributes(),
     preflight,
     rehearse,

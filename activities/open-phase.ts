@@ -6,6 +6,7 @@ import { createRekeySchema } from '../src/postgres/bootstrap.js';
 import { openSession } from '../src/postgres/connect.js';
 import { storeDocument } from '../src/postgres/documents.js';
 import { declareFlags } from '../src/postgres/flags.js';
+import { writeJournal } from '../src/postgres/journal.js';
 import { claimOwner } from '../src/postgres/ownership.js';
 import { openPhaseRow, type PhaseRow, setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
@@ -25,11 +26,11 @@ type Request = PhaseRequest & { run: RunRef };
  * Opens a phase for this run: reads the plan, refuses what can't be (BadInput: unknown names, what the database does not
  * have, wrong order, a changed plan, a second run; Hazard: a server or role that the schema can't be made with), creates the schema rekey if it is not there, and writes who owns the database.
  */
-export async function openPhase(request: Request, _attempt: Attempt, cluster: Cluster): Promise<PhaseBrief> {
+export async function openPhase(request: Request, attempt: Attempt, cluster: Cluster): Promise<PhaseBrief> {
   const found = await loadPlan(request.plan);
   const { plan } = found;
   const { phase, position } = phaseNamed(plan, request.phase);
-  return withSession(request, async (session) => {
+  return withSession(request, attempt, async (session) => {
     const rows = await phasesBegun(session);
     await refuseChanges(session, found, rows);
     assertOrder(plan, phase, position, rows);
@@ -54,13 +55,13 @@ export async function openPhase(request: Request, _attempt: Attempt, cluster: Cl
 /** Opens a finished phase, or one whose run was ended half-way, for the way back: the newest first. */
 export async function openRollBack(
   request: Request,
-  _attempt: Attempt,
+  attempt: Attempt,
   cluster: Cluster,
 ): Promise<RollBackBrief> {
   const found = await loadPlan(request.plan);
   const { plan } = found;
   const { phase, position } = phaseNamed(plan, request.phase);
-  return withSession(request, async (session) => {
+  return withSession(request, attempt, async (session) => {
     const rows = await phasesBegun(session);
     await refuseChanges(session, found, rows);
     const row = rows.find((r) => r.phase === phase.phase);
@@ -85,15 +86,29 @@ export async function openRollBack(
     const brief = await briefOf(plan, phase, row, session);
     if (!wayBack.open) return { ...brief, wayBack };
     await claim(session, plan, request.run, cluster);
-    await setPhaseState(session, phase.phase, 'open');
+    await session.transaction(async () => {
+      // for a rollback that is cancelled before it begins
+      if (row.state === 'done')
+        await writeJournal(
+          session,
+          { phase: row.phase, step: 'openRollBack', run: request.run },
+          { kind: 'note', object: row.phase, detail: { finishedAt: row.finishedAt } },
+        );
+      await setPhaseState(session, phase.phase, 'open');
+    });
     return { ...brief, state: 'open', wayBack };
   });
 }
 
-async function withSession<T>(request: Request, fn: (session: Session) => Promise<T>): Promise<T> {
+/** A cancel ends whatever the opening waits for. */
+async function withSession<T>(
+  request: Request,
+  { signal }: Attempt,
+  fn: (session: Session) => Promise<T>,
+): Promise<T> {
   const session = await openSession(request.connection, `${request.phase} open`);
   try {
-    return await fn(session);
+    return await session.cancellable(signal, () => fn(session));
   } finally {
     await session.close();
   }

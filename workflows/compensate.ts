@@ -4,9 +4,9 @@ import { lookHowFar } from './cutover.js';
 import { closeGate } from './gate.js';
 import { insist } from './insist.js';
 import { park } from './park.js';
-import { registerAll } from './phases.js';
+import { registerAll, undoFoundation } from './phases.js';
 import type { RollBack, Run } from './run.js';
-import { attempt } from './steps.js';
+import { attempt, register } from './steps.js';
 import { failureOf, findingsOf } from './validation.js';
 import { call } from './world.js';
 
@@ -46,6 +46,12 @@ export async function rollBack(
  * earlier one was terminated and is given up before it got there. What another run did is undone all the same.
  */
 async function registerUnseen(run: Run): Promise<void> {
+  if (
+    run.brief?.kind === 'foundation' &&
+    run.compensations.length === 0 &&
+    patched('drops-what-opening-made')
+  )
+    register(run, { step: 'createFoundation', undo: () => undoFoundation(run) });
   const isWhole = run.compensations.some(({ step }) => step === 'swapKeys');
   if (run.brief?.kind !== 'tables' || isWhole || !patched('looks-before-undoing')) return;
   const { cutOver, begun = false } = await lookHowFar(run);

@@ -4,7 +4,7 @@ import { badInput } from './failure.js';
 import { registerAll, undoFoundation } from './phases.js';
 import { thisRun } from './request.js';
 import { RollBack, type Run } from './run.js';
-import { end, open, type PhaseResult, start } from './run-phase.js';
+import { end, open, type PhaseResult, start, withdraw } from './run-phase.js';
 import { register } from './steps.js';
 import { tellingWhyOf } from './tell-why.js';
 import { call } from './world.js';
@@ -36,7 +36,8 @@ async function undo(run: Run): Promise<PhaseResult> {
     compensations(run);
   } catch (error) {
     if (!(error instanceof RollBack)) throw error;
-    // cancelled or given up before anything was undone: what was, stays
+    // cancelled or given up before anything was undone: what was, stays, and is not called open any more
+    await withdraw(run);
     throw new CancelledFailure(`nothing was undone: ${error.because}`);
   }
   return await end(run, 'rolled-back', await rollBack(run, { because: 'rollBackPhase was started' }));

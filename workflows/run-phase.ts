@@ -1,4 +1,4 @@
-import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { PhaseBrief, PhaseOutcome } from '../activities/contract.js';
 import { close, rollBack } from './compensate.js';
 import { listen } from './listen.js';
@@ -42,6 +42,7 @@ async function forwardOrBack(run: Run): Promise<PhaseResult> {
     return await end(run, 'done', await run.shield(() => close(run, 'done')));
   } catch (error) {
     if (!(error instanceof RollBack)) throw error;
+    if (run.brief === null) await withdraw(run);
     return await end(run, 'rolled-back', await rollBack(run, error));
   }
 }
@@ -73,7 +74,8 @@ export async function open<B extends PhaseBrief>(run: Run, claim: () => Promise<
       run.brief = result;
       run.startJournal();
       if (result.cutOver) run.swapped = true;
-      run.stopIfCancelled();
+      if (run.cancelled && isBeyond(result) && patched('beyond-a-cancel')) noteWithout(run, result);
+      else run.stopIfCancelled();
       return result;
     }
     run.stopIfCancelled();
@@ -85,6 +87,42 @@ export async function open<B extends PhaseBrief>(run: Run, claim: () => Promise<
         throw new RollBack('it was never opened');
     }
   }
+}
+
+/** Done, or past cleanup's first drop: a cancel that came while it was opened has no effect. */
+function isBeyond({ kind, state, cutOver }: PhaseBrief): boolean {
+  return state === 'done' || (kind === 'cleanup' && cutOver);
+}
+
+function noteWithout(run: Run, { state }: PhaseBrief): void {
+  const why = state === 'done' ? 'the phase is done' : 'cleanup has begun to drop, only forward is left';
+  run.note(`a cancel had no effect: ${why}`);
+}
+
+/**
+ * Cancelled or given up while it was opened: the database may have heard of it, and would say for ever that the phase is
+ * open. What is found so is undone and closed like any other phase.
+ */
+export async function withdraw(run: Run): Promise<void> {
+  if (!patched('withdraws-its-opening')) return;
+  const { result, failure } = await run.shield(() =>
+    attempt('withdrawOpening', () =>
+      call(
+        'withdrawOpening',
+        'takes back what opening the phase has left',
+        { ...run.request, run: thisRun() },
+        { within: 20_000 },
+      ),
+    ),
+  );
+  if (failure)
+    run.note(
+      `what opening the phase has left could not be taken back (${failure.code}): rekey doctor shows it`,
+    );
+  if (result === null || isBeyond(result)) return;
+  run.brief = result;
+  if (result.cutOver) run.swapped = true;
+  run.startJournal();
 }
 
 export async function end(

@@ -88,6 +88,14 @@ export async function setFingerprint(
   await session.query('update rekey.phase set fingerprint = $2 where phase = $1', [phase, fingerprint]);
 }
 
+/** A phase that was finished, and opened for a rollback that never began. */
+export async function finishAgain(session: Session, phase: string, finishedAt: string): Promise<void> {
+  await session.query(
+    `update rekey.phase set state = 'done', finished_at = $2 where phase = $1 and state = 'open'`,
+    [phase, finishedAt],
+  );
+}
+
 /** Written in the transaction of the cutover, and taken back in that of the swap back. */
 export async function setCutOver(session: Session, phase: string, cutOver: boolean): Promise<void> {
   await session.query(

@@ -34,6 +34,8 @@ export class FakeWorld {
   cutOver = false;
   /** what an earlier run has done is still there */
   begun = false;
+  /** an opening that never answered has written that the phase is open */
+  opened = false;
   /** what the database says about a cutover; undefined: `cutOver` */
   paused = false;
   attributes: string[] = [];
@@ -154,6 +156,10 @@ export class FakeWorld {
       openRollBack: async ({ phase }): Promise<RollBackBrief> => {
         await this.called('openRollBack');
         return { ...this.briefOf(phase), wayBack: this.wayBackNow };
+      },
+      withdrawOpening: async ({ phase }) => {
+        await this.called('withdrawOpening');
+        return this.opened ? this.briefOf(phase) : null;
       },
       awaitPhase: async ({ phase }) => {
         await this.called('awaitPhase', `awaitPhase ${phase}`);
