@@ -48,21 +48,30 @@ export async function runBare(connection: string, phase: string, until: BareStep
   const ref = await open(connection, phase);
   await preflight(ref, attempt);
   const began = Date.now();
-  const work: Record<BareStep, () => Promise<unknown>> = {
-    addColumns: () => addColumns(ref, attempt),
-    map: () => map(ref),
-    buildTwins: async () => {
-      await buildTwins(ref, attempt);
-      await validate({ ...ref, when: 'before-swap' }, attempt);
-    },
-    swapKeys: () => swapKeys({ ...ref, opening: null }, attempt),
-  };
   for (const step of bareSteps) {
-    await work[step]();
+    await steps[step](ref);
     if (step === until) break;
   }
   return (Date.now() - began) / 1000;
 }
+
+/** Runs this step alone, those before it being done; answers with its seconds. */
+export async function runBareStep(connection: string, phase: string, step: BareStep): Promise<number> {
+  const ref = await open(connection, phase);
+  const began = Date.now();
+  await steps[step](ref);
+  return (Date.now() - began) / 1000;
+}
+
+const steps: Record<BareStep, (ref: PhaseRef) => Promise<unknown>> = {
+  addColumns: (ref) => addColumns(ref, attempt),
+  map,
+  buildTwins: async (ref) => {
+    await buildTwins(ref, attempt);
+    await validate({ ...ref, when: 'before-swap' }, attempt);
+  },
+  swapKeys: (ref) => swapKeys({ ...ref, opening: null }, attempt),
+};
 
 /** Two ranges at a time, as the plan says. */
 async function map(ref: PhaseRef): Promise<void> {

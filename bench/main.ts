@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { clientPlan } from '../chaos/clients/database.js';
 import { runByHand } from './by-hand.js';
+import { measureClients } from './clients.js';
+import { clientsPage } from './clients-page.js';
 import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
 import { goalsOf } from './goals.js';
 import type { Measured } from './measured.js';
@@ -14,12 +17,14 @@ import { type Settings, settingsByName } from './settings.js';
 import { type Stage, setStage } from './stage.js';
 
 const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--settings shipped[,tuned]] [--version 18] [--seed 7] [--write]
+       npm run bench -- --clients [--rows 1000000] [--write]
        npm run bench -- --protections [--rows 1000000] [--repeats 3] [--write]
 Moves the same database from integer to UUID keys by a hand-written script and by Rekey, each under an open loop of client operations.
   --rows   rows of the database; with several sizes each is measured, one after the other
   --settings  shipped: PostgreSQL as it comes; tuned: all data in its memory
-  --protections  measures what single protections cost: the sync trigger, orchestration
-  --write  writes the tables to docs/benchmark.md, or docs/protections.md`;
+  --clients  measures what clients of every kind notice of a whole plan, forward, back, forward again and cleaned up
+  --protections  measures what single protections cost: sync trigger, orchestration, batches that get shorter for clients
+  --write  writes the tables to docs/benchmark.md, docs/live-clients.md or docs/protections.md`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -32,6 +37,7 @@ async function main(): Promise<void> {
       batch: { type: 'string' },
       side: { type: 'string' },
       settings: { type: 'string', default: 'shipped' },
+      clients: { type: 'boolean', default: false },
       protections: { type: 'boolean', default: false },
       repeats: { type: 'string', default: '3' },
       write: { type: 'boolean', default: false },
@@ -61,8 +67,17 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void end(130));
   process.once('SIGTERM', () => void end(143));
   try {
+    const shipped = (settingsByName.shipped as Settings).values;
+    if (values.clients) {
+      stage = await setStage(root, version, shipped, () => clientPlan({ name: 'plan' }));
+      const measured = await measureClients(stage, Number(values.rows), say);
+      const text = clientsPage(measured, version);
+      console.log([text, ...measured.complaints.slice(0, 20)].join('\n'));
+      if (values.write) await writeFile(join(root, 'docs', 'live-clients.md'), text);
+      return await end(0);
+    }
     if (values.protections) {
-      stage = await setStage(root, version, (settingsByName.shipped as Settings).values, plan);
+      stage = await setStage(root, version, shipped, plan);
       const measured = await measureProtections(stage, Number(values.rows), Number(values.repeats), say);
       const text = protectionsPage(measured, version);
       console.log(text);

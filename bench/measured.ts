@@ -51,3 +51,9 @@ export function kindsOfFailure(load: Load): string[] {
   }
   return [...kinds].sort((a, b) => b[1] - a[1]).map(([kind, n]) => `${n} x ${kind}`);
 }
+
+/** The value that this part of them does not exceed; 0.5 is the median. NaN of none. */
+export function fraction(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}

@@ -1,5 +1,6 @@
 import { layBareFoundation, runBare } from './bare.js';
 import { copyDatabase, dropDatabase, makeTemplate, type Urls, urlsFor, withClient } from './database.js';
+import { type MapUnderLoad, mapUnderLoad } from './feedback.js';
 import { runPhase } from './rekey.js';
 import { sizesFor } from './rows.js';
 import type { Stage } from './stage.js';
@@ -11,6 +12,8 @@ export interface Protections {
   writes: Map<string, WriteTimes>;
   /** seconds from `addColumns` to the end of `swapKeys`, nobody else on the database */
   orchestration: { bare: number[]; temporal: number[] };
+  /** `map` under load, whose batches get shorter where clients wait for them, and the same without a look at them */
+  feedback: { looking: MapUnderLoad[]; blind: MapUnderLoad[] };
 }
 
 export const untouched = 'without Rekey';
@@ -58,6 +61,21 @@ export async function measureProtections(
     );
   }
 
+  const feedback: Protections['feedback'] = { looking: [], blind: [] };
+  for (let at = 0; at < repeats; at++)
+    for (const [side, blind] of [
+      ['looking', false],
+      ['blind', true],
+    ] as const) {
+      const name = `${side}_${at}`;
+      const under = await mapUnderLoad(await copy(name), name, { sizes: sizesFor(rows), blind });
+      feedback[side].push(under);
+      await dropDatabase(superuser, name);
+      say(
+        `map, ${side}: ${under.seconds.toFixed(1)} s, ${under.over30} of ${under.operations} operations over 30 ms`,
+      );
+    }
+
   const databases = [{ name: untouched, url: (await copy('untouched')).app }];
   for (const [name, until] of Object.entries(moments)) {
     const { urls } = await bare(`until_${until.toLowerCase()}`, until);
@@ -65,7 +83,7 @@ export async function measureProtections(
   }
   say('writing to all of them by turns');
   const writes = await compareWrites(databases);
-  return { rows, writes, orchestration };
+  return { rows, writes, orchestration, feedback };
 }
 
 /** The phase through workflow, worker and gate, approved at once; seconds as `runBare` counts them. */

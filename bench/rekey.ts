@@ -72,10 +72,12 @@ export async function runPhase(
   decide: (checkpoint: string) => Promise<'approve' | 'reject'>,
   say: (text: string) => void,
   lookEvery = 300,
+  /** of the workflow; a phase that is run twice needs two */
+  id = name,
 ): Promise<void> {
   const handle = await temporal.workflow.start('runPhase', {
     taskQueue: 'rekey',
-    workflowId: `${connection}-${name}`,
+    workflowId: `${connection}-${id}`,
     args: [{ plan: 'plan', connection, phase: name }],
   });
   let last = '';
