@@ -22,6 +22,7 @@ const areas = [
   ['restarts', 'Restarts and cuts'],
   ['temporal', 'Temporal'],
   ['decisions', 'Decisions'],
+  ['incidents', 'In an incident'],
   ['chaos', 'Everything at once'],
 ];
 

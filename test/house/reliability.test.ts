@@ -26,6 +26,8 @@ test('every test that a promise names is there, with this very title', () => {
 });
 
 test('docs/reliability.md has every promise', () => {
+  // the page is made of this very run, after it
+  if (process.env.REKEY_RELIABILITY === 'write') return;
   const docs = textOf('docs/reliability.md').replaceAll('\\|', '|').replaceAll('&lt;', '<');
   const missing = lists.flatMap(({ promises }) =>
     promises
