@@ -1,6 +1,6 @@
 /**
  * What Rekey promises about live clients, its surroundings and Temporal, each with the tests that show it. The files
- * beside this one are the lists, one an area; `node scripts/make-reliability-docs.mjs` makes docs/reliability.md of
+ * beside this one are the lists, one an area; `npm run test:reliability` makes docs/reliability.md of
  * them and of the results of a run, and refuses a promise whose tests did not all pass.
  */
 export interface Kept {
