@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Status } from '../../src/decisions/status.js';
@@ -64,9 +65,17 @@ async function hashOfSources(): Promise<string> {
     .slice(0, 16);
 }
 
-/** One Temporal for a file, a worker with a world of its own for each test. */
+type Activities = Record<string, (...input: unknown[]) => Promise<unknown>>;
+
+/**
+ * One Temporal and one worker for a file, and a world of its own for each test: a worker's thread loads Temporal's modules
+ * and the workflows anew, which costs more than what most tests do with it.
+ */
 export class Harness {
   private count = 0;
+  private shared: { taskQueue: string; names: string[]; worker: RunningWorker } | null = null;
+  /** by what the ids of a test's workflows begin with */
+  private readonly worlds = new Map<string, Activities>();
 
   private constructor(
     readonly server: SharedTemporal,
@@ -85,6 +94,7 @@ export class Harness {
   }
 
   async stop(): Promise<void> {
+    await this.shared?.worker.stop();
     await this.connection.close();
     await this.native.close();
   }
@@ -108,17 +118,43 @@ export class Harness {
     return new RunningWorker(worker);
   }
 
+  /** The test plays with this world on the worker of the file; one that stops its worker makes its own. */
   async with<T>(world: FakeWorld, test: (on: Playground) => Promise<T>): Promise<T> {
-    const taskQueue = this.queue();
-    const worker = await this.worker(world, taskQueue);
-    const play = new Playground(this, world, taskQueue);
+    const name = this.queue();
+    this.worlds.set(name, world.activities() as never);
+    const play = new Playground(this, world, await this.sharedQueue(world), name);
     try {
       return await test(play);
     } finally {
       world.releaseAll();
       await play.terminateAll();
-      await worker.stop();
     }
+  }
+
+  private async sharedQueue(world: FakeWorld): Promise<string> {
+    const names = Object.keys(world.activities());
+    if (this.shared === null) {
+      const taskQueue = this.queue();
+      const activities = () => Object.fromEntries(names.map((name) => [name, this.calledInItsWorld(name)]));
+      this.shared = {
+        taskQueue,
+        names,
+        worker: await this.worker({ activities: activities as never }, taskQueue),
+      };
+    }
+    const { taskQueue, names: known } = this.shared;
+    if (names.some((name) => !known.includes(name))) throw new Error('this world needs a worker of its own');
+    return taskQueue;
+  }
+
+  private calledInItsWorld(activity: string): Activities[string] {
+    return async (...input) => {
+      const { workflowId = '' } = Context.current().info.workflowExecution ?? {};
+      const [, name = ''] = /^(.*?-\d+)-\d+(?:\/.*)?$/.exec(workflowId) ?? [];
+      const called = this.worlds.get(name)?.[activity];
+      if (!called) throw new Error(`no test has a world for ${activity} of ${workflowId}`);
+      return called(...input);
+    };
   }
 
   /** The real program, as an operator would type it. */
@@ -166,6 +202,8 @@ export class Playground {
     readonly harness: Harness,
     readonly world: FakeWorld,
     readonly taskQueue: string,
+    /** what the ids of its workflows begin with */
+    private readonly name: string,
   ) {}
 
   get client(): Client {
@@ -173,7 +211,7 @@ export class Playground {
   }
 
   async start(type: string, input: unknown, options: object = {}): Promise<WorkflowHandle> {
-    const workflowId = `${this.taskQueue}-${this.started.length}`;
+    const workflowId = `${this.name}-${this.started.length}`;
     this.started.push(workflowId);
     return this.client.workflow.start(type, {
       workflowId,
