@@ -257,7 +257,7 @@ export async function until<T>(
     const value = await ask();
     if (so(value)) return value;
     if (Date.now() > end) throw new Error(`it never came to be so: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
