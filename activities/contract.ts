@@ -192,6 +192,8 @@ export interface PhaseOutcome {
 export interface WayBack {
   open: boolean;
   because: string;
+  /** id of the run that the activity was called by */
+  askedBy?: string;
 }
 
 /** Where a phase stands by the journal, for the workflow of a rollback. */

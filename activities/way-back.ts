@@ -11,7 +11,10 @@ import { buildPhase, withStep } from './phase-work.js';
 
 /** Is the way back open, and if not, what closed it. Locks: ACCESS SHARE on views that read the tables. */
 export function wayBack(ref: PhaseRef, attempt: Attempt): Promise<WayBack> {
-  return withStep('wayBack', ref, attempt, (work) => wayBackNow(work.session, work.record));
+  return withStep('wayBack', ref, attempt, async (work) => ({
+    ...(await wayBackNow(work.session, work.record)),
+    askedBy: ref.run.runId,
+  }));
 }
 
 /** By the journal and by the catalog as it is at this moment: for a step, and for whoever has only the database. */

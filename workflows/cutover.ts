@@ -10,6 +10,11 @@ import { attempt, failIfWrong, register, runStep } from './steps.js';
 import { type Finding, findingsOf, passValidation, validate, weigh } from './validation.js';
 import { call } from './world.js';
 
+export const keysAreSwapped = {
+  open: true,
+  because: 'the keys are swapped; legacy columns are kept in step',
+};
+
 /**
  * From the validated twins to the swapped keys: approval, window, validation, hook, `swapKeys`. What goes wrong on
  * the way closes the opening or parks; nobody's approval outlives a validation that failed.
@@ -143,7 +148,7 @@ async function swap(
     }
   }
   run.swapped = true;
-  run.wayBack = { open: true, because: 'the keys are swapped; legacy columns are kept in step' };
+  run.wayBack = keysAreSwapped;
   run.stopIfCancelled();
   await hookAfterSwap(run, key);
   return 'swapped';
@@ -162,6 +167,7 @@ export async function swapBack(run: Run, key: string): Promise<void> {
   await insist(run, 'swapKeysBack', () => call('swapKeysBack', 'swaps the keys back', run.ref));
   if (swapped) await insist(run, 'hook after-swap-back', () => hook(run, 'after-swap-back', `${key}:back`));
   run.swapped = false;
+  run.wayBack = { open: true, because: 'no key of this phase is swapped' };
 }
 
 /** What the database says: whether the cutover has committed; for cleanup, whether its first drop has. */
@@ -197,6 +203,6 @@ async function lookBack(run: Run): Promise<boolean> {
   const { result } = await attempt('wayBack', () =>
     call('wayBack', 'is the way back open', run.ref, { within: 600_000 }),
   );
-  if (result) run.wayBack = result;
+  if (result) run.wayBack = { open: result.open, because: result.because };
   return true;
 }

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../src/plan/model.js';
 import { checkpointNamed, passCheckpoint } from './checkpoints.js';
-import { cutOver, hookAfterSwap, keep, observe, swapBack, waitForWindow } from './cutover.js';
+import { cutOver, hookAfterSwap, keep, keysAreSwapped, observe, swapBack, waitForWindow } from './cutover.js';
 import { closeGate, waitAtGate } from './gate.js';
 import { mapTables } from './map.js';
 import { parkForward } from './park.js';
@@ -42,6 +42,7 @@ async function goOnAfterCutover(run: Run): Promise<void> {
   const key = `resumed:${run.ref.run.runId}`;
   registerAll(run, key);
   run.swapped = true;
+  run.wayBack = keysAreSwapped;
   await hookAfterSwap(run, key);
   await keep(run);
 }

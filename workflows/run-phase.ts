@@ -1,5 +1,6 @@
 import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { PhaseBrief, PhaseOutcome } from '../activities/contract.js';
+import { askAfterReset } from './after-reset.js';
 import { close, rollBack } from './compensate.js';
 import { listen } from './listen.js';
 import { park } from './park.js';
@@ -52,6 +53,7 @@ export function start(input: unknown): Run {
   const run = new Run(parsePhaseRequest(input));
   listen(run);
   refuseTimeouts();
+  askAfterReset(run);
   noticeCancel(run);
   return run;
 }

@@ -174,9 +174,9 @@ export class FakeWorld {
         if (known) known.state = outcome;
         return { tables: 1, rows: 100, seconds: 1, longestLockMs: 7, metrics: { rowsBefore: 100 } };
       },
-      wayBack: async () => {
+      wayBack: async ({ run }) => {
         await this.called('wayBack');
-        return this.wayBackNow;
+        return { ...this.wayBackNow, askedBy: run.runId };
       },
       observePhase: async () => {
         await this.called('observePhase');

@@ -1,5 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { gate, until, untilState } from './harness.js';
+import type { Status } from '../../src/decisions/status.js';
+import { gate, statusOf, until, untilState } from './harness.js';
 import { approveReal, hashOf, RealPhases, type Shop } from './real-phases.js';
 
 /** `temporal workflow reset` of real phases: the past is replayed up to a point, signals come again, the database stays as it is. */
@@ -121,6 +122,36 @@ async function behindItself(shop: Shop): Promise<WorkflowHandle> {
   await gate(again, 'before-swap');
   return again;
 }
+
+test('reset to before the approval, after the cutover: status tells of the way back as the database has it, after a second reset and for the next worker, too', async () => {
+  const shop = await real.shop();
+  const again = await behindItself(shop);
+  // a worker that is starting answers no query yet
+  const tells = async (handle: WorkflowHandle, because: RegExp): Promise<Partial<Status>> =>
+    until(
+      () => statusOf(handle).catch((): Partial<Status> => ({})),
+      ({ wayBack }) => because.test(wayBack?.because ?? ''),
+      60_000,
+    );
+  // it waits in front of the cutover, as far as it remembers
+  expect((await tells(again, /legacy columns are kept in step/)).step).toBe('before-swap');
+  await real.rest();
+  await real.work();
+  await tells(again, /legacy columns are kept in step/);
+  await shop.database.query('create table badges (id serial primary key, person_id uuid references people)');
+  const third = await reset(again, to.last);
+  const closed = await tells(third, /new: .*badges/);
+  expect(closed).toMatchObject({ step: 'before-swap', wayBack: { open: false } });
+  await real.rest();
+  await real.work();
+  expect((await tells(third, /new: .*badges/)).step).toBe('before-swap');
+  await shop.database.query('drop table badges');
+  await third.cancel();
+  expect(await third.result()).toMatchObject({
+    outcome: 'rolled-back',
+  });
+  expect((await statusOf(third)).wayBack).toEqual({ open: true, because: 'no key of this phase is swapped' });
+}, 120_000);
 
 test('reset to before the approval, after the cutover: nothing is swapped twice, and the phase comes to its end', async () => {
   const shop = await real.shop();
