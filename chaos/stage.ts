@@ -184,12 +184,13 @@ export class Stage {
     // a call that nobody waits for any more may be about to be tried again, which a closed channel throws at the whole
     // process: all servers run again by now, so that it is answered soon
     await sleep(6_000);
-    await this.connection.close().catch(() => undefined);
     await this.toPostgres.close();
     await this.toTemporal.close();
     await this.temporal.stop();
     await this.postgres.stop();
     rmSync(this.folder, { recursive: true, force: true });
+    // last: a round that was interrupted goes on asking until the process ends
+    await this.connection.close().catch(() => undefined);
   }
 }
 
