@@ -184,7 +184,7 @@ export interface PhaseOutcome {
   rows: number;
   seconds: number;
   longestLockMs: number;
-  /** the longest that a client was seen to wait, where somebody measured it */
+  /** the longest that a client was seen to wait behind a batch of rows; not there where none was seen */
   longestStallMs?: number;
   metrics: Record<string, number>;
 }

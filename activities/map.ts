@@ -1,5 +1,6 @@
 import { RekeyError } from '../src/errors.js';
 import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src/postgres/cursors.js';
+import { writeJournal } from '../src/postgres/journal.js';
 import { signalReader } from '../src/postgres/signals.js';
 import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
@@ -38,10 +39,22 @@ export function mapRange(
     async (work) => {
       const replica = await mayBeReplica(work);
       const range = new Range(work, input, replica);
-      return range.workUntil(Date.now() + input.sliceMs);
+      const progress = await range.workUntil(Date.now() + input.sliceMs);
+      await journalWait(work, input.table, range.longestWaitMs);
+      return progress;
     },
     { table: input.table, range: input.range },
   );
+}
+
+/** For the result of the phase: `longestStallMs`. What nobody waited for leaves no entry. */
+export async function journalWait(work: PhaseWork, table: string, waitedMs: number): Promise<void> {
+  if (waitedMs === 0) return;
+  await writeJournal(work.session, work.scope, {
+    kind: 'note',
+    object: table,
+    detail: { clientWaitedMs: Math.round(waitedMs) },
+  });
 }
 
 /** One range of blocks, for one slice of time. */
@@ -52,6 +65,8 @@ class Range {
   /** that the cursor stands in */
   private stretch: Stretch | null = null;
   private readonly pace: Pace;
+  /** the longest that a client was seen to wait behind a batch */
+  longestWaitMs = 0;
 
   constructor(
     private readonly work: PhaseWork,
@@ -109,6 +124,7 @@ class Range {
         this.fill(cursor, step, then, false),
       );
       const rows = after.rowsDone - cursor.rowsDone;
+      this.longestWaitMs = Math.max(this.longestWaitMs, waitedMs);
       this.pace.took(step.part, step.to - step.from, rows, Date.now() - began, waitedMs);
       return after;
     }

@@ -34,7 +34,7 @@ export function closePhase(
 }
 
 async function outcomeOf(session: Session, phase: string): Promise<PhaseOutcome> {
-  const { rows, longestLockMs, statements, steps, tries } = await metricsOf(session, phase);
+  const { rows, longestLockMs, longestStallMs, statements, steps, tries } = await metricsOf(session, phase);
   const counts = await session.one<{ tables: number; references: number; seconds: number }>(
     `select pg_catalog.count(distinct m.table_name)::float8 as tables,
        pg_catalog.count(*) filter (where m.role = 'reference')::float8 as "references",
@@ -49,6 +49,7 @@ async function outcomeOf(session: Session, phase: string): Promise<PhaseOutcome>
     rows,
     seconds: tenth(counts.seconds),
     longestLockMs: tenth(longestLockMs),
+    ...(longestStallMs === null ? {} : { longestStallMs }),
     metrics: { statements, tries, references: counts.references, cutoverMs: tenth(cutoverMs) },
   };
 }

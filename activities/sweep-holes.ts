@@ -1,6 +1,6 @@
 import { RekeyError } from '../src/errors.js';
 import type { HoleSweep } from '../src/substitution/holes.js';
-import { mayBeReplica } from './map.js';
+import { journalWait, mayBeReplica } from './map.js';
 import { batchOf } from './map-ranges.js';
 import { Pace } from './map-stretch.js';
 import type { PhaseWork } from './phase-work.js';
@@ -23,8 +23,10 @@ export async function sweepOnline(work: PhaseWork): Promise<void> {
   for (const one of work.statements.sweeps) {
     const sweep = new Sweep(work, one, replica);
     await sweep.pass(false);
+    await journalWait(work, one.table, sweep.longestWaitMs);
     if ((await sweep.count()) <= fewHoles) continue;
     await sweep.pass(true);
+    await journalWait(work, one.table, sweep.longestWaitMs);
     const holes = await sweep.count();
     if (holes > fewHoles) throw tooManyHoles(one.table, holes);
   }
@@ -33,6 +35,8 @@ export async function sweepOnline(work: PhaseWork): Promise<void> {
 /** Holes of one table. */
 class Sweep {
   private readonly pace: Pace;
+  /** the longest that a client was seen to wait behind a batch */
+  longestWaitMs = 0;
 
   constructor(
     private readonly work: PhaseWork,
@@ -90,6 +94,7 @@ class Sweep {
         return session.execute(wait ? sweep.waiting : sweep.batch, [first, end]);
       }),
     );
+    this.longestWaitMs = Math.max(this.longestWaitMs, waitedMs);
     if (!wait) this.pace.took(null, end - first, value.count, Date.now() - began, waitedMs);
   }
 

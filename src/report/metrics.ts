@@ -8,6 +8,8 @@ export interface PhaseMetrics {
   /** the longest time for which one transaction held its locks, with the wait before it */
   longestLockMs: number;
   longestLockStep: string | null;
+  /** the longest that a client was seen to wait behind a batch of rows, in ms; null where none was */
+  longestStallMs: number | null;
   seconds: number;
   steps: StepMetrics[];
 }
@@ -46,6 +48,11 @@ export async function metricsOf(session: Session, phase: string | null): Promise
          where ($1::text is null or phase = $1) and ${sinceItBegan}) as seconds`,
     [phase],
   );
+  const { stall } = await session.one<{ stall: number | null }>(
+    `select max((detail->>'clientWaitedMs')::float8) as stall from rekey.journal j
+     where kind = 'note' and ($1::text is null or phase = $1) and ${sinceItBegan}`,
+    [phase],
+  );
   const longest = steps.toSorted((a, b) => b.longestLockMs - a.longestLockMs)[0];
   return {
     statements: steps.reduce((n, s) => n + s.statements, 0),
@@ -53,6 +60,7 @@ export async function metricsOf(session: Session, phase: string | null): Promise
     tries: Math.max(0, ...steps.map((s) => s.tries)),
     longestLockMs: longest?.longestLockMs ?? 0,
     longestLockStep: longest && longest.longestLockMs > 0 ? longest.step : null,
+    longestStallMs: stall,
     seconds,
     steps: steps.map(({ first, tries, ...step }) => step),
   };

@@ -23,6 +23,7 @@ afterAll(async () => {
 test('a phase that has done nothing has empty figures', async () => {
   expect(await metricsOf(session, 'users')).toEqual({
     statements: 0,
+    longestStallMs: null,
     rows: 0,
     tries: 0,
     longestLockMs: 0,
