@@ -8,8 +8,11 @@ import type { CatalogObject } from './model.js';
  */
 export interface ObjectKind<O extends CatalogObject = CatalogObject> {
   kind: O['kind'];
-  /** A query without parameters; its rows are the objects, one column `object` with JSON. Reads pg_catalog only. */
-  query(version: number): string;
+  /**
+   * A query without parameters; its rows are the objects, one column `object` with JSON. Reads pg_catalog only. `schemas` is
+   * to be joined as the table's pg_namespace: of it, what is read of a database.
+   */
+  query(version: number, schemas: string): string;
   /** All statements for an object that names a member, or the hazard that keeps the phase from starting. */
   plan(object: O, view: View): ObjectPlan | Hazard;
   /** The statement that makes the object as it is, for the trial on empty copies; null where `like` brings it along. */

@@ -1,11 +1,14 @@
 import type { AnyKind } from './kind.js';
 import type { Catalog, CatalogObject, Relation, Table } from './model.js';
-import { tableId } from './quote.js';
+import { quoteLiteral, tableId } from './quote.js';
 import { relationsSql } from './relations.js';
 import { tablesSql } from './tables.js';
 
 /** Runs one query and gives its rows: all that the catalog needs of a connection. */
 export type Query = <Row>(text: string, values?: unknown[]) => Promise<Row[]>;
+
+/** Schemas of the system and of Rekey: a pattern that reads the same in both languages. */
+const notRead = '^(pg_|information_schema$|rekey$|rekey_)';
 
 interface ObjectRow {
   name: string;
@@ -28,16 +31,21 @@ export async function readCatalog(query: Query, kinds: AnyKind[], schemas?: stri
   );
   const { version, database } = server!;
   const belongs = (schema: string) =>
-    schemas ? schemas.includes(schema) : !/^(pg_|information_schema$|rekey$|rekey_)/.test(schema);
+    schemas ? schemas.includes(schema) : !new RegExp(notRead).test(schema);
+  // PostgreSQL takes objects apart one by one: half of them would be its own, or those of the trial's copies
+  const read = schemas
+    ? `nspname = any (array[${schemas.map(quoteLiteral).join(', ')}]::name[])`
+    : `nspname !~ ${quoteLiteral(notRead)}`;
+  const namespaces = `(select oid, nspname from pg_catalog.pg_namespace where ${read})`;
 
-  const tables = (await query<{ table: Omit<Table, 'id'> }>(tablesSql(version)))
+  const tables = (await query<{ table: Omit<Table, 'id'> }>(tablesSql(version, namespaces)))
     .map(({ table }) => ({ ...table, id: tableId(table.schema, table.name) }))
     .filter((table) => belongs(table.schema))
     .sort(byId);
 
   const objects: CatalogObject[] = [];
   for (const kind of kinds) {
-    for (const { object } of await query<{ object: ObjectRow }>(kind.query(version))) {
+    for (const { object } of await query<{ object: ObjectRow }>(kind.query(version, namespaces))) {
       if (belongs(object.schema)) objects.push(toObject(kind.kind, object));
     }
   }

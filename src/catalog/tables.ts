@@ -1,5 +1,7 @@
+import { commentSql } from './comment.js';
+
 /** The query for tables with their columns, one JSON value a table. */
-export function tablesSql(version: number): string {
+export function tablesSql(version: number, schemas: string): string {
   return `
     select pg_catalog.json_build_object(
       'schema', n.nspname, 'name', t.relname, 'oid', t.oid::int8,
@@ -25,7 +27,7 @@ export function tablesSql(version: number): string {
           'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
           'generated', case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
           'sequence', s.sequence, 'statisticsTarget', nullif(a.attstattarget, -1),
-          'comment', pg_catalog.col_description(t.oid, a.attnum),
+          'comment', ${commentSql('pg_class', 't.oid', 'a.attnum')},
           'privileges', '[]'::json) order by a.attnum), '[]'::json)
         from pg_catalog.pg_attribute a
         left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -42,7 +44,7 @@ export function tablesSql(version: number): string {
         where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped)
     ) as "table"
     from pg_catalog.pg_class t
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
-    where t.relkind in ('r', 'p', 'f') and n.nspname !~ '^(pg_|information_schema$|rekey$)'
+    join ${schemas} n on n.oid = t.relnamespace
+    where t.relkind in ('r', 'p', 'f')
       and ${version} > 0`;
 }

@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import type { ObjectKind } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent } from '../catalog/quote.js';
@@ -21,15 +22,15 @@ export interface Check extends CatalogObject {
 export const check: ObjectKind<Check> = {
   kind: 'check',
 
-  query: (version) => `
+  query: (version, schemas) => `
     select pg_catalog.json_build_object('name', k.conname, 'schema', n.nspname, 'relation', t.relname,
       'named', (select coalesce(pg_catalog.json_agg(a.attname), '[]'::json) from pg_catalog.pg_attribute a where a.attrelid = t.oid and a.attnum = any (k.conkey)),
       'expression', pg_catalog.pg_get_expr(k.conbin, k.conrelid), 'validated', k.convalidated, 'noInherit', k.connoinherit,
       'enforced', ${version >= 180000 ? 'k.conenforced' : 'true'},
-      'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) as object
+      'comment', ${commentSql('pg_constraint', 'k.oid')}) as object
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class t on t.oid = k.conrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     where k.contype = 'c' and t.relkind in ('r', 'p')`,
 
   plan(object, view) {

@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import { nothing, type ObjectKind, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
@@ -16,9 +17,9 @@ export interface ColumnAttributes extends CatalogObject {
 export const columnAttributes: ObjectKind<ColumnAttributes> = {
   kind: 'column-attributes',
 
-  query: () => `
+  query: (_version, schemas) => `
     select pg_catalog.json_build_object('name', a.attname, 'schema', n.nspname, 'relation', t.relname, 'column', a.attname,
-      'named', pg_catalog.json_build_array(a.attname), 'comment', pg_catalog.col_description(t.oid, a.attnum),
+      'named', pg_catalog.json_build_array(a.attname), 'comment', ${commentSql('pg_class', 't.oid', 'a.attnum')},
       'statisticsTarget', nullif(a.attstattarget, -1),
       'privileges', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object(
           'grantee', case when x.grantee = 0::oid then null else pg_catalog.pg_get_userbyid(x.grantee) end,
@@ -26,9 +27,9 @@ export const columnAttributes: ObjectKind<ColumnAttributes> = {
         from pg_catalog.aclexplode(a.attacl) x), '[]'::json)) as object
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_class t on t.oid = a.attrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     where t.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
-      and (a.attacl is not null or nullif(a.attstattarget, -1) is not null or pg_catalog.col_description(t.oid, a.attnum) is not null)`,
+      and (a.attacl is not null or nullif(a.attstattarget, -1) is not null or ${commentSql('pg_class', 't.oid', 'a.attnum')} is not null)`,
 
   plan(object, view) {
     const { table } = object;

@@ -18,12 +18,12 @@ export interface Default extends CatalogObject {
 export const defaultValue: ObjectKind<Default> = {
   kind: 'default',
 
-  query: () => `
+  query: (_version, schemas) => `
     select pg_catalog.json_build_object('name', a.attname, 'schema', n.nspname, 'relation', t.relname, 'column', a.attname,
       'named', pg_catalog.json_build_array(a.attname), 'expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid)) as object
     from pg_catalog.pg_attrdef d
     join pg_catalog.pg_class t on t.oid = d.adrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = d.adnum
     where t.relkind in ('r', 'p') and a.attgenerated = ''`,
 

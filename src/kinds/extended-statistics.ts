@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import { nothing, type ObjectKind, type View, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
@@ -21,7 +22,7 @@ export interface ExtendedStatistics extends CatalogObject {
 export const extendedStatistics: ObjectKind<ExtendedStatistics> = {
   kind: 'statistics',
 
-  query: () => `
+  query: (_version, schemas) => `
     select pg_catalog.json_build_object('name', s.stxname, 'schema', n.nspname, 'relation', t.relname, 'statisticsSchema', sn.nspname,
       'named', (select coalesce(pg_catalog.json_agg(distinct a.attname), '[]'::json) from pg_catalog.pg_attribute a
         where a.attrelid = t.oid and a.attnum > 0 and (a.attnum = any (s.stxkeys::int2[]) or exists (
@@ -32,11 +33,11 @@ export const extendedStatistics: ObjectKind<ExtendedStatistics> = {
       'expressions', coalesce(pg_catalog.to_json(pg_catalog.pg_get_statisticsobjdef_expressions(s.oid)), '[]'::json),
       'kinds', (select coalesce(pg_catalog.json_agg(case k when 'd' then 'ndistinct' when 'f' then 'dependencies' else 'mcv' end), '[]'::json)
         from pg_catalog.unnest(s.stxkind) k where k <> 'e'),
-      'target', nullif(s.stxstattarget, -1), 'comment', pg_catalog.obj_description(s.oid, 'pg_statistic_ext')) as object
+      'target', nullif(s.stxstattarget, -1), 'comment', ${commentSql('pg_statistic_ext', 's.oid')}) as object
     from pg_catalog.pg_statistic_ext s
     join pg_catalog.pg_namespace sn on sn.oid = s.stxnamespace
     join pg_catalog.pg_class t on t.oid = s.stxrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace`,
+    join ${schemas} n on n.oid = t.relnamespace`,
 
   plan(object, view) {
     const twin = view.twinName(object.name, object.statisticsSchema);

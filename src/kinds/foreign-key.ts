@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import type { ObjectKind, View } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent } from '../catalog/quote.js';
@@ -50,7 +51,7 @@ export const foreignKey: ObjectKind<ForeignKey> = {
       'enforced', ${version >= 180000 ? 'k.conenforced' : 'true'}, 'period', ${version >= 180000 ? 'k.conperiod' : 'false'},
       'order', pg_catalog.row_number() over (partition by k.confrelid order by
         (select pg_catalog.min(g.tgname::text collate "C") from pg_catalog.pg_trigger g where g.tgconstraint = k.oid and g.tgrelid = k.confrelid), k.oid),
-      'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) as object
+      'comment', ${commentSql('pg_constraint', 'k.oid')}) as object
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class t on t.oid = k.conrelid
     join pg_catalog.pg_namespace n on n.oid = t.relnamespace

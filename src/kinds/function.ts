@@ -3,7 +3,7 @@ import { namedColumns, refusedKind } from './refused.js';
 /** Functions with an SQL-standard body, or that take or give rows of the table: the parser bound them to columns by number. */
 export const functionKind = refusedKind(
   'function',
-  () => `
+  (_version, schemas) => `
     select pg_catalog.json_build_object('name', p.proname, 'schema', n.nspname, 'relation', t.relname,
       'called', 'function ' || p.oid::regprocedure::text, 'named', case when exists (
           select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid
@@ -16,5 +16,5 @@ export const functionKind = refusedKind(
       select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid
         and (d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.oid
           or d.refclassid = 'pg_catalog.pg_type'::regclass and d.refobjid in (t.reltype, (select y.typarray from pg_catalog.pg_type y where y.oid = t.reltype))))
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace`,
+    join ${schemas} n on n.oid = t.relnamespace`,
 );

@@ -4,7 +4,7 @@ import { refusedKind } from './refused.js';
  * Generated columns, stored or virtual, whose expression names a column; and members that are generated themselves.
  * From 15 on it is the expression that depends on the columns, before that the generated column itself.
  */
-export const generatedColumn = refusedKind('generated column', (version) => {
+export const generatedColumn = refusedKind('generated column', (version, schemas) => {
   const dependent =
     version >= 150000
       ? `d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = d0.oid`
@@ -19,5 +19,5 @@ export const generatedColumn = refusedKind('generated column', (version) => {
     from pg_catalog.pg_attrdef d0
     join pg_catalog.pg_class t on t.oid = d0.adrelid and t.relkind in ('r', 'p')
     join pg_catalog.pg_attribute a0 on a0.attrelid = t.oid and a0.attnum = d0.adnum and a0.attgenerated <> ''
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace`;
+    join ${schemas} n on n.oid = t.relnamespace`;
 });

@@ -29,20 +29,20 @@ export interface NotNull extends CatalogObject {
 export const notNull: ObjectKind<NotNull> = {
   kind: 'not-null',
 
-  query: (version) =>
+  query: (version, schemas) =>
     version >= 180000
       ? `select pg_catalog.json_build_object('name', k.conname, 'schema', n.nspname, 'relation', t.relname, 'column', a.attname,
            'named', pg_catalog.json_build_array(a.attname), 'validated', k.convalidated, 'noInherit', k.connoinherit, 'hasName', true) as object
          from pg_catalog.pg_constraint k
          join pg_catalog.pg_class t on t.oid = k.conrelid
-         join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+         join ${schemas} n on n.oid = t.relnamespace
          join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = k.conkey[1]
          where k.contype = 'n' and t.relkind in ('r', 'p')`
       : `select pg_catalog.json_build_object('name', t.relname || '_' || a.attname || '_not_null', 'schema', n.nspname, 'relation', t.relname,
            'column', a.attname, 'named', pg_catalog.json_build_array(a.attname), 'validated', true, 'noInherit', false, 'hasName', false) as object
          from pg_catalog.pg_attribute a
          join pg_catalog.pg_class t on t.oid = a.attrelid
-         join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+         join ${schemas} n on n.oid = t.relnamespace
          where t.relkind in ('r', 'p') and a.attnum > 0 and a.attnotnull and not a.attisdropped`,
 
   plan(object, view) {

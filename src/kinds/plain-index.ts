@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import { nothing, type ObjectKind, type ObjectPlan, type View, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
@@ -24,14 +25,14 @@ export interface PlainIndex extends CatalogObject {
 export const plainIndex: ObjectKind<PlainIndex> = {
   kind: 'index',
 
-  query: (version) => `
+  query: (version, schemas) => `
     select pg_catalog.json_build_object('name', c.relname, 'schema', n.nspname, 'relation', t.relname,
       'named', ${indexNamesSql}, 'shape', ${indexShapeSql(version)},
-      'comment', pg_catalog.obj_description(c.oid, 'pg_class'), 'valid', i.indisvalid) as object
+      'comment', ${commentSql('pg_class', 'c.oid')}, 'valid', i.indisvalid) as object
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid = i.indexrelid
     join pg_catalog.pg_class t on t.oid = i.indrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     join pg_catalog.pg_am am on am.oid = c.relam
     where t.relkind in ('r', 'p') and not exists (
       select from pg_catalog.pg_constraint k where k.conindid = c.oid and k.conrelid = t.oid and k.contype in ('p', 'u', 'x'))`,

@@ -11,7 +11,7 @@ export interface RefusedObject extends CatalogObject {
  * A kind that has no twin and is not re-bound yet: every object of it that names a member is the hazard
  * `not-carried-over-yet`, rank stop, which no `accept` lifts.
  */
-export function refusedKind(kind: string, query: (version: number) => string): ObjectKind<RefusedObject> {
+export function refusedKind(kind: string, query: ObjectKind['query']): ObjectKind<RefusedObject> {
   return {
     kind,
     query,

@@ -6,7 +6,7 @@ import { namedColumns, refusedKind } from './refused.js';
  */
 export const trigger = refusedKind(
   'trigger',
-  () => `
+  (_version, schemas) => `
     select pg_catalog.json_build_object('name', g.tgname, 'schema', n.nspname, 'relation', t.relname,
       'called', 'trigger ' || g.tgname || ' on ' || g.tgrelid::regclass::text,
       'named', (select pg_catalog.json_agg(distinct x.value) from (
@@ -14,7 +14,7 @@ export const trigger = refusedKind(
         union select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = t.oid and a.attnum = any (g.tgattr::int2[])) x)) as object
     from pg_catalog.pg_trigger g
     join pg_catalog.pg_class t on t.oid = g.tgrelid and t.relkind in ('r', 'p')
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     where not g.tgisinternal and not exists (select from pg_catalog.pg_proc f join pg_catalog.pg_namespace fn on fn.oid = f.pronamespace
         where f.oid = g.tgfoid and fn.nspname = 'rekey')
       and (g.tgqual is not null or pg_catalog.array_length(g.tgattr::int2[], 1) > 0)`,

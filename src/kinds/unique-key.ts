@@ -1,3 +1,4 @@
+import { commentSql } from '../catalog/comment.js';
 import { nothing, type ObjectKind, type ObjectPlan, type View, type Work } from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
@@ -27,20 +28,20 @@ export interface UniqueKey extends CatalogObject {
 export const uniqueKey: ObjectKind<UniqueKey> = {
   kind: 'unique-key',
 
-  query: (version) => `
+  query: (version, schemas) => `
     select pg_catalog.json_build_object('name', k.conname, 'schema', n.nspname, 'relation', t.relname,
       'named', ${indexNamesSql},
       'columns', (select pg_catalog.json_agg(a.attname order by x.n) from pg_catalog.unnest(k.conkey) with ordinality x(attnum, n)
         join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = x.attnum),
       'primary', k.contype = 'p', 'deferrable', k.condeferrable, 'deferred', k.condeferred,
-      'shape', ${indexShapeSql(version)}, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
-      'indexComment', pg_catalog.obj_description(c.oid, 'pg_class'),
+      'shape', ${indexShapeSql(version)}, 'comment', ${commentSql('pg_constraint', 'k.oid')},
+      'indexComment', ${commentSql('pg_class', 'c.oid')},
       'period', ${version >= 180000 ? 'k.conperiod' : 'false'}) as object
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class c on c.oid = k.conindid
     join pg_catalog.pg_index i on i.indexrelid = c.oid
     join pg_catalog.pg_class t on t.oid = k.conrelid
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    join ${schemas} n on n.oid = t.relnamespace
     join pg_catalog.pg_am am on am.oid = c.relam
     where k.contype in ('p', 'u') and t.relkind in ('r', 'p')`,
 

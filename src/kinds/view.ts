@@ -3,7 +3,7 @@ import { namedColumns, refusedKind } from './refused.js';
 /** Views and materialized views that read a table; one row for each table that a view reads. */
 export const view = refusedKind(
   'view',
-  () => `
+  (_version, schemas) => `
     select pg_catalog.json_build_object('name', v.relname, 'schema', n.nspname, 'relation', t.relname,
       'called', case v.relkind when 'm' then 'materialized view ' else 'view ' end || v.oid::regclass::text,
       'named', ${namedColumns('pg_rewrite', 'r.oid')}) as object
@@ -12,5 +12,5 @@ export const view = refusedKind(
     join pg_catalog.pg_class t on t.relkind in ('r', 'p') and exists (
       select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid
         and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.oid)
-    join pg_catalog.pg_namespace n on n.oid = t.relnamespace`,
+    join ${schemas} n on n.oid = t.relnamespace`,
 );
