@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readdir, realpath } from 'node:fs/promises';
+import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, delimiter, join, resolve } from 'node:path';
 import { runCommand } from '../run-command.js';
@@ -106,7 +106,14 @@ async function executable(path: string): Promise<boolean> {
   }
 }
 
+const versions = new Map<string, string>();
+
+/** Asked once of each program: a worker that has grown large pays for each process that it starts. */
 async function versionOf(program: string): Promise<string | null> {
+  const file = await stat(program).catch(() => null);
+  const key = `${program} ${file?.size} ${file?.mtimeMs} ${file?.ino}`;
+  const known = versions.get(key);
+  if (known !== undefined) return known;
   const result = await runCommand({
     command: program,
     args: ['--version'],
@@ -114,5 +121,7 @@ async function versionOf(program: string): Promise<string | null> {
     timeout: 30_000,
     keep: 1000,
   });
-  return result.code === 0 ? (/\(PostgreSQL\) (\d+[\w.]*)/.exec(result.stdout)?.[1] ?? null) : null;
+  const version = result.code === 0 ? (/\(PostgreSQL\) (\d+[\w.]*)/.exec(result.stdout)?.[1] ?? null) : null;
+  if (version !== null) versions.set(key, version);
+  return version;
 }

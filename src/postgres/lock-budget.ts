@@ -102,7 +102,7 @@ class Attempt {
   /** A LOCK that is still waiting at deadlock_timeout could make a client the victim of a deadlock. */
   async prepare(): Promise<void> {
     const { limit } = await this.session.one<{ limit: number }>(
-      `select setting::float8 as limit from pg_catalog.pg_settings where name = 'deadlock_timeout'`,
+      `select (extract(epoch from pg_catalog.current_setting('deadlock_timeout')::interval) * 1000)::float8 as limit`,
     );
     this.stall = Math.max(1, Math.floor(Math.min(this.stall, limit * 0.8)));
   }

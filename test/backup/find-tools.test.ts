@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freeDisk, readFreeDisk } from '../../src/backup/disk.js';
@@ -53,6 +53,26 @@ describe('the client programs', () => {
       await chmod(join(bin, program!), 0o755);
     }
     expect(await findTools(960000, { ...environment('mixed') })).toBeNull();
+  });
+
+  it('are asked for their version once, and again where another program has come in their place', async () => {
+    const bin = join(root, 'asked');
+    const asked = join(root, 'asked.log');
+    await mkdir(bin);
+    const install = async (version: string) => {
+      for (const program of ['pg_dump', 'pg_restore']) {
+        await rm(join(bin, program), { force: true });
+        const text = `#!/bin/sh\necho asked >> ${asked}\necho "${program} (PostgreSQL) ${version}"\n`;
+        await writeFile(join(bin, program), text, { mode: 0o755 });
+      }
+    };
+    await install('98.2');
+    for (let time = 1; time <= 3; time++) {
+      expect(await findTools(980000, environment('asked'))).toMatchObject({ version: '98.2' });
+    }
+    expect(await readFile(asked, 'utf8')).toBe('asked\nasked\n');
+    await install('98.3');
+    expect(await findTools(980000, environment('asked'))).toMatchObject({ version: '98.3' });
   });
 
   it('get the connection through the environment, and nothing of the worker beside it', () => {
