@@ -33,7 +33,7 @@ export async function briefOf(
     parallel: phase.kind === 'tables' ? phase.map.parallel : 1,
     hasProbes: phase.probes.length > 0,
     hasChecks: phase.checks.length > 0,
-    twins: phase.kind === 'tables' ? phase.twins : 'early',
+    twins: phase.kind === 'tables' && phase.twins === 'late' ? 'late' : 'early',
   };
 }
 

@@ -28,7 +28,7 @@ export const defaults = {
     parallel: 2,
     pauseWhen: { replicaLag: 10_000, oldestTransaction: 15 * minute },
   } satisfies MapSettings as MapSettings,
-  twins: 'early' as const,
+  twins: 'ask' as const,
   locks: { quietWait: 2000, stall: 150, tries: 30, within: 10 * minute },
   probes: { success: 0.1, rollback: 0.2 },
   revalidate: 60 * minute,

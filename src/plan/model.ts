@@ -18,7 +18,7 @@ export interface Plan {
   plan: string;
   keys: KeyDefaults;
   map: MapSettings;
-  twins: 'early' | 'late';
+  twins: Twins;
   locks: LockSettings;
   probes: { success: number; rollback: number };
   /** ms between validations while a checkpoint waits. */
@@ -34,6 +34,9 @@ export interface Plan {
 
 /** An external backup whose name is empty is named by whoever approves the checkpoint. */
 export type BackupKind = 'tables' | 'full' | { external: string };
+
+/** `ask`: early, but a phase that upserts could suffer in does not start until the plan has chosen */
+export type Twins = 'ask' | 'early' | 'late';
 
 export interface KeyDefaults {
   source: 'derived' | 'stored';
@@ -118,7 +121,7 @@ export interface FoundationPhase extends PhaseCommon {
 export interface TablesPhase extends PhaseCommon {
   kind: 'tables';
   tables: PlannedTable[];
-  twins: 'early' | 'late';
+  twins: Twins;
   map: MapSettings;
 }
 

@@ -50,7 +50,7 @@ export const mapWords = mapping('map', {
 });
 export type WrittenMap = z.output<typeof mapWords>;
 
-export const twinsWords = word('early', 'late');
+export const twinsWords = word('ask', 'early', 'late');
 export const keyVersion = read((value, refuse) =>
   value === 4 || value === 7 ? value : refuse('a key has version 4 or 7'),
 ) as z.ZodType<4 | 7>;

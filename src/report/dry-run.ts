@@ -108,7 +108,7 @@ function forward(found: SeenPhase, locks: LockSettings): DryRunStep[] {
 
 function twins({ view, statements }: SeenPhase): DryRunStep[] {
   const { up } = statements.buildTwins;
-  if (view.phase.twins === 'early') return [step('buildTwins', [], up.map(work))];
+  if (view.phase.twins !== 'late') return [step('buildTwins', [], up.map(work))];
   return [
     step('buildTwins', [], up.filter((one) => !one.late).map(work)),
     step('buildTwins, after the approval', [], up.filter((one) => one.late).map(work)),

@@ -69,8 +69,10 @@ export class LocalRun {
     readonly connection: string,
     yaml: string,
   ) {
-    this.plan = loadPlanText(yaml, 'plan.yaml');
-    writeFileSync(join(this.directory, `${this.plan.plan}.yaml`), yaml);
+    // a plan that has not chosen is what test/fire/upserts is about
+    const chosen = /^twins:/m.test(yaml) ? yaml : `twins: early\n${yaml}`;
+    this.plan = loadPlanText(chosen, 'plan.yaml');
+    writeFileSync(join(this.directory, `${this.plan.plan}.yaml`), chosen);
     process.env.REKEY_PLANS = this.directory;
     // measured by preflight; nothing is written there
     process.env.REKEY_BACKUPS ??= this.directory;

@@ -40,6 +40,7 @@ insert into lines select n, p from generate_series(1, 1000) n, generate_series(1
 
 export const shopPlan = `version: 1
 plan: shop
+twins: early
 phases:
   - phase: foundation
     kind: foundation

@@ -15,6 +15,7 @@ insert into orders (user_id) select n from generate_series(1, 40) n;
 `;
 const plan = `version: 1
 plan: testapp
+twins: early
 backup: { external: snapshot-of-tonight }
 map: { pause-when: { oldest-transaction: 3s } }
 locks: { tries: 5, within: 1s }

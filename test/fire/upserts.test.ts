@@ -245,7 +245,7 @@ describe('Whether clients upsert', () => {
   beforeAll(async () => {
     server = await startPostgres({
       own: true,
-      settings: { shared_preload_libraries: 'pg_stat_statements' },
+      settings: { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.max': '300' },
     });
     scene = await Scene.open(undefined, { ...server, version: 18 } as never);
   });
@@ -253,25 +253,66 @@ describe('Whether clients upsert', () => {
     await scene?.close();
     await server?.stop();
   });
-  const found = async (twins: string) =>
-    (await scene.judged(shopPlan.replace('phases:', `twins: ${twins}\nphases:`))).unhandled
-      .filter((h) => h.hazard === 'unique-twin-upsert')
-      .map((h) => h.on);
+  const hazardsWith = async (twins: string) =>
+    (await scene.judged(shopPlan.replace(/^twins: early\n/m, twins && `twins: ${twins}\n`))).unhandled.filter(
+      (h) => h.hazard === 'unique-twin-upsert',
+    );
+  const found = async (twins: string) => (await hazardsWith(twins)).map((h) => h.on);
+  const notes = async () => (await scene.judged()).notes.map((n) => n.message).join('; ');
 
   test('is read from pg_stat_statements; then the plan has to choose: late, or early with a because', async () => {
     await scene.db.superuser('create extension pg_stat_statements');
-    expect(await found('early')).toEqual([]);
+    expect(await found('')).toEqual([]);
+    expect(await notes()).toMatch(/an upsert into orders could fail.*: none was seen since 20\d\d-/);
     const app = await scene.db.app();
     await app.query(
       'insert into orders (person_id, no) values (1, 1) on conflict (person_id, no) do update set no = excluded.no',
     );
+    expect(await found('')).toEqual(['orders']);
     expect(await found('early')).toEqual(['orders']);
     expect(await found('late')).toEqual([]);
   });
 
-  test('can not be ruled out without pg_stat_statements, and that is noted', async () => {
+  /** The phase does not start, says why, and does once the plan has chosen. */
+  const mustChoose = async (why: RegExp) => {
+    const hazards = await hazardsWith('');
+    expect(hazards.map((h) => h.on)).toEqual(['lines', 'orders']);
+    for (const { rank, message, remedy } of hazards) {
+      expect(rank).toBe('accept');
+      expect(message).toMatch(why);
+      expect(remedy).toMatch(/let the plan choose: twins: late .*; twins: early/);
+    }
+    expect(await found('ask')).toEqual(['lines', 'orders']);
+    expect(await found('early')).toEqual([]);
+    expect(await found('late')).toEqual([]);
+    expect(await notes()).toMatch(why);
+  };
+
+  test('can not be ruled out where pg_stat_statements has forgotten statements: the plan has to choose', async () => {
+    await scene.db.superuser('select pg_stat_statements_reset()');
+    expect(await found('')).toEqual([]);
+    const kinds = Array.from({ length: 400 }, (_, n) => `select 1${', 1'.repeat(n)}`);
+    await scene.db.superuser(kinds.join('; '));
+    await mustChoose(/pg_stat_statements has forgotten statements: raise pg_stat_statements.max/);
+  });
+
+  test('can not be ruled out where the role may not read what others run: the plan has to choose', async () => {
+    await scene.db.superuser('revoke select on pg_stat_statements from public');
+    await mustChoose(/does not show Rekey's role what others run/);
+    await scene.db.superuser('grant select on pg_stat_statements to public');
+  });
+
+  test('can not be ruled out where pg_stat_statements looks at nothing: the plan has to choose', async () => {
+    await scene.db.superuser('select pg_stat_statements_reset()');
+    await scene.db.superuser(`alter system set pg_stat_statements.track = 'none'`);
+    await scene.db.superuser('select pg_reload_conf()');
+    await mustChoose(/track is none/);
+    await scene.db.superuser('alter system reset pg_stat_statements.track');
+    await scene.db.superuser('select pg_reload_conf()');
+  });
+
+  test('can not be ruled out without pg_stat_statements: the plan has to choose', async () => {
     await scene.db.superuser('drop extension if exists pg_stat_statements');
-    const { notes } = await scene.judged();
-    expect(notes.map((n) => n.message).join('; ')).toContain('pg_stat_statements is not there to ask');
+    await mustChoose(/pg_stat_statements is not there to ask/);
   });
 });

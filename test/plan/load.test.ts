@@ -60,7 +60,7 @@ test('what is left out has the default of the design', () => {
   expect(plan).toMatchObject({
     keys: { source: 'derived', version: 7, time: 'created_at' },
     map: { strategy: 'in-place', batch: 5000, parallel: 2 },
-    twins: 'early',
+    twins: 'ask',
     locks: { quietWait: 2000, stall: 150, tries: 30, within: 600_000 },
     probes: { success: 0.1, rollback: 0.2 },
     revalidate: 3_600_000,

@@ -175,7 +175,7 @@ const tables = fc.record({
     minLength: 1,
     maxLength: 3,
   }),
-  twins: fc.constantFrom('early' as const, 'late' as const),
+  twins: fc.constantFrom('ask' as const, 'early' as const, 'late' as const),
   map,
 });
 const cleanup = fc.record({
@@ -195,7 +195,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
     time: fc.option(column),
   }),
   map,
-  twins: fc.constantFrom('early' as const, 'late' as const),
+  twins: fc.constantFrom('ask' as const, 'early' as const, 'late' as const),
   locks: fc.record({
     quietWait: fc.integer({ min: 1, max: 9000 }),
     stall: fc.integer({ min: 1, max: 900 }),

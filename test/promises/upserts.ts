@@ -56,8 +56,20 @@ export const promises: Kept[] = [
         upserts,
         'is read from pg_stat_statements; then the plan has to choose: late, or early with a because',
       ],
-      [upserts, 'can not be ruled out without pg_stat_statements, and that is noted'],
       ['test/checks/hazards.test.ts', 'a deferrable unique constraint is to be accepted'],
+    ],
+  },
+  {
+    promise:
+      'Where upserts can not be ruled out, the phase does not start before the plan has chosen `twins: early` or `late`: pg_stat_statements is absent, hidden, looks at nothing, or has forgotten statements.',
+    tests: [
+      [upserts, 'can not be ruled out without pg_stat_statements: the plan has to choose'],
+      [
+        upserts,
+        'can not be ruled out where pg_stat_statements has forgotten statements: the plan has to choose',
+      ],
+      [upserts, 'can not be ruled out where the role may not read what others run: the plan has to choose'],
+      [upserts, 'can not be ruled out where pg_stat_statements looks at nothing: the plan has to choose'],
     ],
   },
 ];

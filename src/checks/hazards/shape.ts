@@ -23,7 +23,7 @@ export async function shape(context: HazardContext): Promise<Hazard[]> {
       message:
         count > 0
           ? `${count} statements or functions use ${table} by position (select *, insert or copy without columns), and its columns change`
-          : `${table} gets columns, and its keys stand last: who reads or writes it by position would notice${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
+          : `${table} gets columns, and its keys stand last: who reads or writes it by position would notice${seen.incomplete ? ` (${seen.incomplete})` : ''}`,
       remedy: 'name the columns in these statements, then accept it with a because',
       ...(count > 0 ? { count } : {}),
     };

@@ -26,20 +26,30 @@ export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
     [...keys, ...indexes].filter((o) => !isOwnKey(context, o)).map((o) => o.table),
   );
   const seen = await seenStatements(context);
-  const late = context.phase.twins === 'late';
+  const { twins } = context.phase;
+  const late = twins === 'late';
+  // what was not seen is the plan's word against ours: twins: early, once written, is that word
+  const isOpen = twins === 'ask' && seen.incomplete !== null;
   const upserts = [...tables].map((table): Hazard => {
     const count = seen.count(table, (name) => new RegExp(`insert\\s+into\\s+${name}[^;]*on\\s+conflict`));
+    const fail = 'fail with 23505, more rarely 40P01';
     return {
       hazard: 'unique-twin-upsert',
       // late is the plan's choice: what is left is the time from the approval to the cutover
-      rank: count > 0 && !late ? 'accept' : 'note',
+      rank: !late && (count > 0 || isOpen) ? 'accept' : 'note',
       on: table,
       message:
         count > 0
-          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them fail with 23505, more rarely 40P01${late ? ', from the approval to the cutover' : ''}`
-          : `an upsert into ${table} could fail with 23505, more rarely 40P01, while a unique twin stands beside the old index${seen.statements ? '' : ' (pg_stat_statements is not there to ask)'}`,
+          ? `${count} statements or functions upsert into ${table}: with a unique twin beside the old index some of them ${fail}${late ? ', from the approval to the cutover' : ''}`
+          : `an upsert into ${table} could ${fail}, while a unique twin stands beside the old index: ${
+              seen.incomplete
+                ? `that none is run can't be ruled out (${seen.incomplete})`
+                : `none was seen since ${seen.since}`
+            }`,
       remedy:
-        'write twins: late, so that unique twins stand only from the approval to the cutover; or let clients retry on both, or hold the upserts back during the phase, then accept it with a because',
+        count > 0
+          ? 'write twins: late, so that unique twins stand only from the approval to the cutover; or let clients retry on both, or hold the upserts back during the phase, then accept it with a because'
+          : 'look whether clients upsert, and let the plan choose: twins: late where they do, so that unique twins stand only from the approval to the cutover; twins: early where they do not',
       ...(count > 0 ? { count } : {}),
     };
   });
