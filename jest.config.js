@@ -18,5 +18,6 @@ module.exports = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.rekey'],
   maxWorkers: 3,
+  testSequencer: '<rootDir>/test/setup/longest-first.js',
   testTimeout: 60000,
 };
