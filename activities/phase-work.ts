@@ -1,7 +1,7 @@
 import type { Catalog } from '../src/catalog/model.js';
 import { RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
-import type { CleanupPhase, Phase, Plan, TablesPhase } from '../src/plan/model.js';
+import type { CleanupPhase, ColumnRef, Phase, Plan, TablesPhase } from '../src/plan/model.js';
 import { withStepLock } from '../src/postgres/advisory.js';
 import { openSession } from '../src/postgres/connect.js';
 import { type JournalScope, journalFailure, writeJournal } from '../src/postgres/journal.js';
@@ -99,7 +99,10 @@ export async function withStep<R>(
   }
 }
 
-/** `withStep` for a phase that moves tables and whose catalog preflight has stored. */
+/**
+ * `withStep` for a phase that moves tables and whose catalog preflight has stored. A range of one asks for no statements:
+ * for hundreds of tables making them would take a good part of its slice.
+ */
 export function withPhase<R>(
   step: string,
   ref: PhaseRef,
@@ -107,7 +110,8 @@ export function withPhase<R>(
   fn: (work: PhaseWork) => Promise<R>,
   range?: { table: string; range: number },
 ): Promise<R> {
-  return withStep(step, ref, attempt, async (work) => fn(await toPhaseWork(work)), range);
+  const made = range === undefined ? 'now' : 'when asked';
+  return withStep(step, ref, attempt, async (work) => fn(await toPhaseWork(work, made)), range);
 }
 
 /**
@@ -135,23 +139,37 @@ export function assertSwappedBack(work: PhaseWork): void {
   });
 }
 
-export async function toPhaseWork(work: StepWork): Promise<PhaseWork> {
+/** Statements give twins their names: whoever asks the view for one as well needs them made first, `now`. */
+export async function toPhaseWork(
+  work: StepWork,
+  statements: 'now' | 'when asked' = 'now',
+): Promise<PhaseWork> {
   const { plan, phase, record } = work;
   if (phase.kind !== 'tables') throw new Error(`${phase.phase} moves no tables`);
   const catalog = await catalogOf(work.session, record);
   const legacy = await legacyColumnsOf(work.session, phase.phase);
-  return { ...work, phase, catalog, ...buildPhase(plan, phase, catalog, legacy) };
+  const view = viewOf(plan, phase, catalog, legacy);
+  let made: PhaseStatements | null = statements === 'now' ? statementsOf(view, allKinds) : null;
+  return {
+    ...work,
+    phase,
+    catalog,
+    view,
+    get statements() {
+      made ??= statementsOf(view, allKinds);
+      return made;
+    },
+  };
 }
 
 /** Plan and catalog give view and statements; pure. */
-export function buildPhase(
-  plan: Plan,
-  phase: TablesPhase,
-  catalog: Catalog,
-  legacy: { table: string; column: string }[],
-) {
-  const view = new PhaseView(substitutionOf(plan, phase, catalog, legacy), catalog, phase);
+export function buildPhase(plan: Plan, phase: TablesPhase, catalog: Catalog, legacy: ColumnRef[]) {
+  const view = viewOf(plan, phase, catalog, legacy);
   return { view, statements: statementsOf(view, allKinds) };
+}
+
+function viewOf(plan: Plan, phase: TablesPhase, catalog: Catalog, legacy: ColumnRef[]): PhaseView {
+  return new PhaseView(substitutionOf(plan, phase, catalog, legacy), catalog, phase);
 }
 
 export function cleanupOf(work: StepWork): CleanupPhase {
