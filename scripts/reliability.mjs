@@ -23,6 +23,7 @@ const areas = [
   ['temporal', 'Temporal'],
   ['decisions', 'Decisions'],
   ['incidents', 'In an incident'],
+  ['operator', 'What an operator is told'],
   ['chaos', 'Everything at once'],
 ];
 

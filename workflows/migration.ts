@@ -109,6 +109,7 @@ export class Migration {
     this.changed();
     const sum = (of: (result: PhaseResult) => number) =>
       results.reduce((total, result) => total + of(result), 0);
+    const stalls = results.flatMap(({ longestStallMs }) => longestStallMs ?? []);
     return {
       outcome,
       phase: results.at(-1)?.phase ?? '',
@@ -116,6 +117,7 @@ export class Migration {
       rows: sum(({ rows }) => rows),
       seconds: sum(({ seconds }) => seconds),
       longestLockMs: Math.max(0, ...results.map(({ longestLockMs }) => longestLockMs)),
+      ...(stalls.length > 0 ? { longestStallMs: Math.max(...stalls) } : {}),
       // each phase has its own figures of the same names
       metrics: Object.fromEntries(
         results.flatMap(({ phase, metrics }) =>

@@ -21,7 +21,8 @@ const undone = ['dropTwins', 'unmap', 'dropColumns', 'validate after-rollback', 
 
 test('a cancel in the middle of a step undoes it after it has stopped, then what came before it', () =>
   harness.with(world(), async (on) => {
-    on.world.hold('buildTwins');
+    // it hears of the cancel, and is at work for a while yet
+    on.world.hold('buildTwins', { lingers: 1_000 });
     const handle = await on.phase();
     await until(
       () => on.world.count('buildTwins'),
@@ -29,7 +30,7 @@ test('a cancel in the middle of a step undoes it after it has stopped, then what
     );
     await handle.cancel();
     expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
-    expect(on.world.steps.slice(-5)).toEqual(undone);
+    expect(on.world.steps.slice(-6)).toEqual(['buildTwins has stopped', ...undone]);
     expect((await handle.describe()).status.name).toBe('COMPLETED');
   }));
 

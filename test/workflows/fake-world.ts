@@ -53,7 +53,7 @@ export class FakeWorld {
   private readonly failing = new Map<string, ApplicationFailure[]>();
   private readonly held = new Map<
     string,
-    { release: () => void; released: Promise<void>; lateOnCancel: boolean }
+    { release: () => void; released: Promise<void>; lateOnCancel: boolean; lingers: number }
   >();
   private readonly slices = new Map<string, number>();
   private running = 0;
@@ -63,13 +63,16 @@ export class FakeWorld {
     this.failing.set(name, [...(this.failing.get(name) ?? []), ...failures]);
   }
 
-  /** Calls wait until `release`, heartbeating; a cancel ends them, or, with `lateOnCancel`, they complete in spite of it. */
-  hold(name: string, { lateOnCancel = false } = {}): void {
+  /**
+   * Calls wait until `release`, heartbeating; a cancel ends them, `lingers` ms later, or, with `lateOnCancel`, they complete
+   * in spite of it.
+   */
+  hold(name: string, { lateOnCancel = false, lingers = 0 } = {}): void {
     let release = () => {};
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    this.held.set(name, { release, released, lateOnCancel });
+    this.held.set(name, { release, released, lateOnCancel, lingers });
   }
 
   release(name: string): void {
@@ -102,6 +105,12 @@ export class FakeWorld {
         await (hold.lateOnCancel
           ? Promise.race([hold.released, context.cancelled.catch(() => undefined)])
           : Promise.race([hold.released, context.cancelled]));
+      } catch (error) {
+        if (hold.lingers > 0) {
+          await new Promise((resolve) => setTimeout(resolve, hold.lingers));
+          this.log.push(`${entry} has stopped`);
+        }
+        throw error;
       } finally {
         clearInterval(beat);
       }
@@ -172,7 +181,15 @@ export class FakeWorld {
         await this.called('closePhase', `closePhase ${outcome}`);
         const known = this.phases.find((one) => one.phase === phase);
         if (known) known.state = outcome;
-        return { tables: 1, rows: 100, seconds: 1, longestLockMs: 7, metrics: { rowsBefore: 100 } };
+        return {
+          tables: 1,
+          rows: 100,
+          seconds: 1,
+          longestLockMs: 7,
+          // behind the batches of one phase nobody waited
+          ...(phase === 'users' ? { longestStallMs: 60 } : {}),
+          metrics: { rowsBefore: 100 },
+        };
       },
       wayBack: async ({ run }) => {
         await this.called('wayBack');

@@ -48,6 +48,7 @@ test('phases run in order, each a child under its own id; what the journal calls
       tables: 2,
       rows: 200,
       longestLockMs: 7,
+      longestStallMs: 60,
       metrics: { 'leaf.rowsBefore': 100, 'users.rowsBefore': 100 },
     });
     expect(on.world.log.filter((entry) => entry.startsWith('openPhase'))).toEqual([
