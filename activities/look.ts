@@ -1,9 +1,7 @@
-import { readFreeDisk } from '../src/backup/disk.js';
 import { readCatalog } from '../src/catalog/read.js';
 import { type Judged, judge } from '../src/checks/acceptance.js';
 import { legacyInUse } from '../src/checks/hazards/legacy-in-use.js';
 import { unknownToWorker } from '../src/checks/hazards/worker.js';
-import { runHook } from '../src/checks/hook.js';
 import { loadHooks } from '../src/checks/hooks-file.js';
 import { preflight, preflightWithoutTables } from '../src/checks/preflight.js';
 import { checkReadiness } from '../src/checks/readiness.js';
@@ -19,6 +17,7 @@ import { serverFunctions } from '../src/substitution/server-functions.js';
 import { backupRoom } from './backup-room.js';
 import type { PreflightResult } from './contract.js';
 import { scratchHazards } from './foundation.js';
+import { freeDiskOfServer } from './free-disk.js';
 import { keepFinding } from './keep-finding.js';
 import { legacyColumnsOf } from './phase-documents.js';
 import type { PhaseWork, StepWork } from './phase-work.js';
@@ -107,23 +106,6 @@ async function lookWithoutTables(work: StepWork): Promise<Judged> {
     ...(await legacyInUse(work.session, legacy)),
   ]);
   return { ...judged, unhandled: [...judged.unhandled, ...more.unhandled] };
-}
-
-/** Bytes free where the server keeps its data, as the hook `free-disk` says; null where the plan names none. */
-async function freeDiskOfServer(work: StepWork): Promise<number | null> {
-  const hook = work.phase.hooks['free-disk'];
-  if (hook === undefined) return null;
-  const hooks = await loadHooks(process.env.REKEY_HOOKS);
-  // told of along with the others that are not there
-  if (!hooks.has(hook)) return null;
-  const { plan, phase } = work.ref;
-  const result = await runHook(
-    hooks,
-    { hook, plan, phase, moment: 'free-disk', key: work.ref.run.runId },
-    () => work.heartbeat({ doing: `hook ${hook}` }),
-    work.signal,
-  );
-  return result.passed ? readFreeDisk(result.output) : null;
 }
 
 const shown = 20;

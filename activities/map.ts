@@ -6,6 +6,7 @@ import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
+import { freeDiskReader } from './free-disk.js';
 import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
 import { type MapStep, Pace, Stretch } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
@@ -73,7 +74,7 @@ class Range {
     private readonly range: MapRange,
     private readonly replica: boolean,
   ) {
-    this.signals = signalReader(work.ref.phase);
+    this.signals = signalReader(work.ref.phase, work.phase.map.pauseWhen, freeDiskReader(work));
     this.pace = new Pace(batchOf(work, range.table));
   }
 

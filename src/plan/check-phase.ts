@@ -23,8 +23,21 @@ export function checkPhase(plan: Plan, phase: Phase, path: PlanPath): PlanProble
           ),
         ]
       : []),
-    ...(phase.kind === 'tables' ? checkKeys(phase, path) : []),
+    ...(phase.kind === 'tables' ? [...checkKeys(phase, path), ...checkDisk(phase, path)] : []),
     ...(phase.kind === 'cleanup' ? checkCleanup(phase, path) : []),
+  ];
+}
+
+/** PostgreSQL tells nobody but a superuser how much disk is left. */
+function checkDisk({ map, hooks }: TablesPhase, path: PlanPath): PlanProblem[] {
+  if (map.pauseWhen.freeDisk === undefined || hooks['free-disk'] !== undefined) return [];
+  return [
+    problem(
+      'no-hook',
+      [...path, 'hooks', 'free-disk'],
+      'the work is to hold when little disk is free, and no hook says how much is',
+      'Name a hook free-disk, or write pause-when: {free-disk: off}.',
+    ),
   ];
 }
 

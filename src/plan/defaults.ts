@@ -6,6 +6,7 @@ import type {
   CheckpointName,
   KeyDefaults,
   MapSettings,
+  PauseWhen,
   Phase,
   PhaseKind,
   Plan,
@@ -185,8 +186,16 @@ function fillMap(written: WrittenMap | undefined, wide: MapSettings): MapSetting
     pauseWhen: {
       replicaLag: lag === undefined ? wide.pauseWhen.replicaLag : lag,
       oldestTransaction: oldest === undefined ? wide.pauseWhen.oldestTransaction : oldest,
+      ...limitOf('walKept', pause?.['wal-kept'], wide.pauseWhen),
+      ...limitOf('freeDisk', pause?.['free-disk'], wide.pauseWhen),
     },
   };
+}
+
+/** Nothing where it is off. */
+function limitOf(word: 'walKept' | 'freeDisk', written: number | null | undefined, wide: PauseWhen) {
+  const limit = written === undefined ? wide[word] : written;
+  return typeof limit === 'number' ? { [word]: limit } : {};
 }
 
 function fillCheck(written: NonNullable<WrittenPhase['checks']>[number]): PlanCheck {

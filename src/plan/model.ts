@@ -49,7 +49,17 @@ export interface MapSettings {
   strategy: 'in-place' | 'copy' | 'rewrite';
   batch: number;
   parallel: number;
-  pauseWhen: { replicaLag: number | null; oldestTransaction: number | null };
+  pauseWhen: PauseWhen;
+}
+
+/** ms and bytes; null: off. The last two are left out where they are off, as they are in plans of before they were words. */
+export interface PauseWhen {
+  replicaLag: number | null;
+  oldestTransaction: number | null;
+  /** at most so much WAL that a slot or the archiver keeps */
+  walKept?: number;
+  /** at least so much, as the phase's hook `free-disk` says */
+  freeDisk?: number;
 }
 
 /** All in ms except tries. quietWait: SHARE UPDATE EXCLUSIVE wait; stall: one LOCK's statement_timeout; within: for all tries together. */

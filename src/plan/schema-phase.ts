@@ -21,6 +21,7 @@ import {
   mapping,
   read,
   simpleName,
+  size,
   table,
   text,
   word,
@@ -39,6 +40,8 @@ export const backupWords = choose<'tables' | 'full' | { external: string }>((val
 
 const signal = choose<number | null>((value) => (value === 'off' ? read(() => null) : duration()));
 
+const limit = choose<number | null>((value) => (value === 'off' ? read(() => null) : size));
+
 export const mapWords = mapping('map', {
   strategy: word('in-place', 'copy', 'rewrite').optional(),
   batch: count(1, 1_000_000).optional(),
@@ -46,6 +49,8 @@ export const mapWords = mapping('map', {
   'pause-when': mapping('pause-when', {
     'replica-lag': signal.optional(),
     'oldest-transaction': signal.optional(),
+    'wal-kept': limit.optional(),
+    'free-disk': limit.optional(),
   }).optional(),
 });
 export type WrittenMap = z.output<typeof mapWords>;

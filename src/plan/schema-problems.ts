@@ -36,6 +36,7 @@ const fallback = 'Correct the value; docs/plan-reference.md has all words with t
 const remedies: Record<string, string> = {
   'plan.missing': 'Add the word; docs/plan-reference.md says what it means.',
   'plan.bad-duration': 'Write a number and a unit, as 150ms, 10s, 10min, 48h or 2d.',
+  'plan.bad-size': 'Write a whole number and its unit: MB, GB or TB.',
   'plan.bad-share': 'Write a number and a percent sign, as 10%.',
   'plan.bad-name':
     'Write names as in the catalog (case counts); quote a part that has a dot in it with double quotes.',

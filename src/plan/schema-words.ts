@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { longestName, nameBytes, parseColumn, parseTable } from './names.js';
 import { nearest } from './nearest.js';
-import { durationForm, parseDuration, parseShare, parseTimeOfDay, shareForm, timeForm } from './units.js';
+import {
+  durationForm,
+  parseDuration,
+  parseShare,
+  parseSize,
+  parseTimeOfDay,
+  shareForm,
+  sizeForm,
+  timeForm,
+} from './units.js';
 
 /** The building blocks of the plan's schemas: mappings that know their words, names, durations and shares. */
 
@@ -137,6 +146,18 @@ export function duration(most = 400 * dayMs) {
     return ms;
   });
 }
+
+const petabyte = 1024 ** 5;
+
+/** Bytes, at least a megabyte. */
+export const size = read((value, refuse) => {
+  const parsed =
+    typeof value === 'string' ? parseSize(value) : { wrong: `${shown(value)} is not ${sizeForm}` };
+  if (typeof parsed !== 'number') return refuse(parsed.wrong, 'plan.bad-size');
+  if (parsed < 1024 ** 2) return refuse(`"${String(value)}" is too small: at least 1MB`, 'plan.bad-size');
+  if (parsed > petabyte) return refuse(`"${String(value)}" is too large: at most 1024TB`, 'plan.bad-size');
+  return parsed;
+});
 
 export const share = read((value, refuse) => {
   const parsed =

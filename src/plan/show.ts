@@ -3,7 +3,7 @@ import { checkpointsOf } from './defaults.js';
 import type { BackupKind, Checkpoint, MapSettings, Phase, Plan, PlanCheck, PlannedTable } from './model.js';
 import { formatColumn } from './names.js';
 import { canonicalJson } from './normal.js';
-import { formatDuration, formatShare } from './units.js';
+import { formatDuration, formatShare, formatSize } from './units.js';
 
 /** The plan as YAML with every default filled in. Loads again to the same plan, with the same hashes. */
 export function showPlan(plan: Plan): string {
@@ -47,12 +47,18 @@ function written(plan: Plan): Record<string, unknown> {
 
 function showMap(map: MapSettings): Record<string, unknown> {
   const signal = (ms: number | null) => (ms === null ? 'off' : formatDuration(ms));
-  const { replicaLag, oldestTransaction } = map.pauseWhen;
+  const { replicaLag, oldestTransaction, walKept, freeDisk } = map.pauseWhen;
+  const limit = (bytes: number | undefined) => (bytes === undefined ? 'off' : formatSize(bytes));
   return {
     strategy: map.strategy,
     batch: map.batch,
     parallel: map.parallel,
-    'pause-when': { 'replica-lag': signal(replicaLag), 'oldest-transaction': signal(oldestTransaction) },
+    'pause-when': {
+      'replica-lag': signal(replicaLag),
+      'oldest-transaction': signal(oldestTransaction),
+      'wal-kept': limit(walKept),
+      'free-disk': limit(freeDisk),
+    },
   };
 }
 

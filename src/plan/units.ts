@@ -57,6 +57,30 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
+const sizes = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 } as const;
+type SizeUnit = keyof typeof sizes;
+
+export const sizeForm = 'a size with its unit, as PostgreSQL writes it: 500MB, 20GB or 1TB';
+
+/** Bytes of `20GB`: 1024 to the step, as in PostgreSQL's settings. */
+export function parseSize(text: string): number | { wrong: string } {
+  const match = /^(\d{1,12})\s*([A-Za-z]*)$/.exec(text.trim());
+  if (!match) return { wrong: `"${text}" is not ${sizeForm}` };
+  const unit = match[2]!;
+  if (Object.hasOwn(sizes, unit)) return Number(match[1]) * sizes[unit as SizeUnit];
+  const meant = Object.keys(sizes).find((one) => one.toLowerCase() === unit.toLowerCase());
+  const said = unit === '' ? 'has no unit' : `has the unit "${unit}", which is not known`;
+  return {
+    wrong: `"${text}" ${said}: it must be ${sizeForm}${meant ? ` (did you mean ${match[1]}${meant}?)` : ''}`,
+  };
+}
+
+/** The shortest way to write so many bytes, a whole number of kB. */
+export function formatSize(bytes: number): string {
+  const unit = (['TB', 'GB', 'MB'] as const).find((one) => bytes >= sizes[one] && bytes % sizes[one] === 0);
+  return `${bytes / sizes[unit ?? 'kB']}${unit ?? 'kB'}`;
+}
+
 export const shareForm = 'a share with a percent sign: 10%';
 
 /** 0.1 of `10%`. */

@@ -1,6 +1,7 @@
 import { applicationPrefix } from './connect.js';
 import type { Session } from './session.js';
-import { LagClock, type Signal, type Signals } from './throttle.js';
+import { LagClock, type Signal, type Signals, type ThrottleLimits } from './throttle.js';
+import { walKept } from './wal-kept.js';
 
 /** What was seen of a standby this long ago says nothing about its lag now, ms. */
 const forgotten = 60_000;
@@ -11,14 +12,20 @@ const forgotten = 60_000;
  */
 const clocks = new Map<string, { clock: LagClock; seen: number }>();
 
-/** Reads the throttle's signals for a phase. */
-export function signalReader(phase: string): (session: Session) => Promise<Signals> {
+/** Reads the throttle's signals for a phase; WAL where there is a limit to it. `freeDisk` asks the plan's hook, null: it has none. */
+export function signalReader(
+  phase: string,
+  limits: Pick<ThrottleLimits, 'walKept'> = {},
+  freeDisk: (() => Promise<Signal>) | null = null,
+): (session: Session) => Promise<Signals> {
   return async (session) => {
     const readable = await seesStatistics(session);
     return {
       paused: await isPaused(session, phase),
       replicaLag: readable ? await replicaLag(session) : hidden,
       oldestTransaction: readable ? await oldestTransaction(session) : hidden,
+      ...(limits.walKept === undefined ? {} : { walKept: await walKept(session) }),
+      ...(freeDisk === null ? {} : { freeDisk: await freeDisk() }),
     };
   };
 }

@@ -6,16 +6,27 @@
 /** ms, or why it can't be read */
 export type Signal = number | { unreadable: string };
 
+/** What keeps the most WAL from being recycled, with how many bytes; `by` is the subject of a sentence. */
+export type WalKept = { by: string; bytes: number } | { unreadable: string };
+
 export interface Signals {
   paused: boolean;
   replicaLag: Signal;
   oldestTransaction: Signal;
+  /** null: nothing keeps any, or nobody asks */
+  walKept?: WalKept | null;
+  /** bytes; left out where nobody asks */
+  freeDisk?: Signal;
 }
 
-/** ms; null: switched off by the plan */
+/** ms and bytes; null or left out: switched off by the plan */
 export interface ThrottleLimits {
   replicaLag: number | null;
   oldestTransaction: number | null;
+  /** at most */
+  walKept?: number;
+  /** at least */
+  freeDisk?: number;
 }
 
 /** Why the work holds, in words for an operator; null where it may go on. */
@@ -23,8 +34,28 @@ export function heldBy(signals: Signals, limits: ThrottleLimits): string | null 
   if (signals.paused) return 'paused by an operator';
   return (
     above('replication lag', signals.replicaLag, limits.replicaLag) ??
-    above('the oldest transaction of other clients', signals.oldestTransaction, limits.oldestTransaction)
+    above('the oldest transaction of other clients', signals.oldestTransaction, limits.oldestTransaction) ??
+    aboveKept(signals.walKept ?? null, limits.walKept) ??
+    below(signals.freeDisk, limits.freeDisk)
   );
+}
+
+function aboveKept(kept: WalKept | null, limit: number | undefined): string | null {
+  if (limit === undefined || kept === null) return null;
+  if ('unreadable' in kept) return `the WAL that is kept can't be read: ${kept.unreadable}`;
+  if (kept.bytes <= limit) return null;
+  return `${kept.by} keeps ${gigabytes(kept.bytes)} of WAL, the limit ${gigabytes(limit)}`;
+}
+
+function below(free: Signal | undefined, limit: number | undefined): string | null {
+  if (limit === undefined || free === undefined) return null;
+  if (typeof free !== 'number') return `the free disk of the server can't be read: ${free.unreadable}`;
+  if (free >= limit) return null;
+  return `${gigabytes(free)} are free on the server's disk, the limit ${gigabytes(limit)}`;
+}
+
+function gigabytes(bytes: number): string {
+  return bytes < 1024 ** 3 ? `${Math.round(bytes / 1024 ** 2)} MB` : `${(bytes / 1024 ** 3).toFixed(1)} GB`;
 }
 
 function above(name: string, signal: Signal, limit: number | null): string | null {

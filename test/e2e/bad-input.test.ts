@@ -24,6 +24,7 @@ backup: { external: snapshot-of-tonight }
 ${rest}phases:
   - { phase: foundation, kind: foundation }
 ${phases}
+twins: early
 `;
 const whole = planOf('  - phase: main\n    tables: [people, orders]');
 const main = (tables: string, more = '') => planOf(`  - phase: main\n    tables: [${tables}]${more}`);

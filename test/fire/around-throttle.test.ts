@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { withSession } from '../../src/postgres/connect.js';
 import { signalReader } from '../../src/postgres/signals.js';
@@ -9,10 +12,10 @@ import { startStandby } from '../postgres/standby.js';
 
 const plan = `version: 1
 plan: throttled
-map: { batch: 500, pause-when: { replica-lag: 1s, oldest-transaction: 1s } }
+map: { batch: 500, pause-when: { replica-lag: 1s, oldest-transaction: 1s, wal-kept: 64MB, free-disk: 20GB } }
 phases:
   - { phase: foundation, kind: foundation }
-  - { phase: main, tables: [people] }
+  - { phase: main, tables: [people], hooks: { free-disk: room } }
 `;
 
 /** What `status` shows of a held map comes from the heartbeats and results of its slices. */
@@ -21,10 +24,19 @@ describe('The map of a phase', () => {
   let standby: { url: string; stop: () => Promise<void> };
   let database: ConnectedDatabase;
   let run: LocalRun;
+  const folder = mkdtempSync(join(tmpdir(), 'rekey-room-'));
+  const room = join(folder, 'free');
+  const plenty = `${100 * 1024 ** 3}`;
   const held = new Set<string>();
 
   beforeAll(async () => {
-    server = await startPostgres({ own: true });
+    server = await startPostgres({
+      own: true,
+      settings: { archive_mode: 'on', archive_command: 'true' },
+    });
+    writeFileSync(join(folder, 'hooks.yaml'), `room: { command: [cat, ${room}] }\n`);
+    process.env.REKEY_HOOKS = join(folder, 'hooks.yaml');
+    writeFileSync(room, plenty);
     database = await connectedDatabase({ ...server, version: 18 } as never);
     await database.sql(`create table people (id serial primary key, boss_id integer references people, name text);
       insert into people (boss_id, name) select nullif(n / 10, 0), 'p' || n from generate_series(1, 4000) n`);
@@ -36,18 +48,24 @@ describe('The map of a phase', () => {
   afterEach(() => run.back('main'));
   afterAll(async () => {
     run?.end();
+    delete process.env.REKEY_HOOKS;
+    rmSync(folder, { recursive: true, force: true });
     await database?.drop();
     await standby?.stop();
     await server?.stop();
   });
 
   /** `begin` comes just before the map, which runs until it holds for this reason, and to its end after `end`. */
-  async function holdsUntil(
-    reason: RegExp,
+  const holdsUntil = (reason: RegExp, begin: () => Promise<unknown>, end: () => Promise<unknown>) =>
+    holdsThrough(begin, [[reason, end]]);
+
+  /** The same for reasons that come one after the other, each when what ended the last has been done. */
+  async function holdsThrough(
     begin: () => Promise<unknown>,
-    end: () => Promise<unknown>,
+    reasons: [reason: RegExp, end: () => Promise<unknown>][],
   ): Promise<void> {
-    let ended: Promise<unknown> | null = null;
+    const left = [...reasons];
+    const ended: Promise<unknown>[] = [];
     run.caller = async ({ activity, call }) => {
       if (activity === 'planMap') await begin();
       return activity !== 'mapRange'
@@ -58,19 +76,22 @@ describe('The map of a phase', () => {
               const { heldBy = null } = seen as { heldBy?: string | null };
               if (heldBy === null) return;
               held.add(heldBy);
-              if (reason.test(heldBy)) ended ??= end();
+              const [reason, end] = left[0] ?? [];
+              if (!reason?.test(heldBy)) return;
+              left.shift();
+              ended.push(end?.() ?? Promise.resolve());
             },
           });
     };
     const began = Date.now();
     await run.forward('main', 'buildTwins');
     run.caller = ({ call }) => call();
-    await ended;
-    expect([...held].some((why) => reason.test(why))).toBe(true);
-    const [left] = await database.sql(
+    await Promise.all(ended);
+    expect({ left, held: [...held] }).toMatchObject({ left: [] });
+    const [unfilled] = await database.sql(
       `select count(*)::int as rows from people where uuid_id is null or boss_id is not null and boss_id_uuid is null`,
     );
-    expect(left).toEqual({ rows: 0 });
+    expect(unfilled).toEqual({ rows: 0 });
     figure('map held and gone on', Date.now() - began, 'ms');
   }
 
@@ -114,6 +135,72 @@ describe('The map of a phase', () => {
       /^replication lag can't be read: Rekey's role is no member of pg_read_all_stats$/,
       () => database.superuser('revoke pg_read_all_stats from rekey_owner'),
       () => database.superuser('grant pg_read_all_stats to rekey_owner'),
+    );
+  });
+
+  /** Each switch of the log is a segment of 16 MB. */
+  const writeSegments = async () => {
+    for (let i = 0; i < 6; i += 1)
+      await database.superuser(
+        `select pg_catalog.pg_logical_emit_message(false, 'test', 'a record'), pg_catalog.pg_switch_wal()`,
+      );
+  };
+
+  it('holds for a slot that nobody reads before its WAL fills the disk, and for slots that it may not look at, and goes on when the slot is read', async () => {
+    await holdsThrough(async () => {
+      await database.superuser(`select pg_create_physical_replication_slot('forgotten', true)`);
+      await writeSegments();
+    }, [
+      [
+        /^the slot forgotten, which nobody reads, keeps (\d\d|1\d\d) MB of WAL, the limit 64 MB$/,
+        () => database.superuser('revoke select on pg_catalog.pg_replication_slots from public'),
+      ],
+      [
+        /^the WAL that is kept can't be read: Rekey's role may not look at pg_replication_slots/,
+        () => database.superuser('grant select on pg_catalog.pg_replication_slots to public'),
+      ],
+      [
+        /^the slot forgotten/,
+        () =>
+          database.superuser(
+            `select pg_replication_slot_advance('forgotten', pg_catalog.pg_current_wal_lsn())`,
+          ),
+      ],
+    ]);
+    await database.superuser(`select pg_drop_replication_slot('forgotten')`);
+  });
+
+  it('holds while the archiver fails and WAL piles up, and goes on when it archives again', async () => {
+    const archive = async (command: string) => {
+      await database.superuser(`alter system set archive_command = '${command}'`);
+      await database.superuser('select pg_catalog.pg_reload_conf()');
+      // wakes it
+      await database.superuser('select pg_catalog.pg_switch_wal()');
+    };
+    await holdsUntil(
+      /^the archiver, which falls behind, keeps (\d\d|1\d\d) MB of WAL, the limit 64 MB$/,
+      async () => {
+        await archive('false');
+        await writeSegments();
+      },
+      () => archive('true'),
+    );
+  });
+
+  it('holds when little disk is free, and while nobody can say how much, and goes on when there is room', async () => {
+    await holdsThrough(
+      async () => writeFileSync(room, `${3 * 1024 ** 3}`),
+      [
+        [/^3\.0 GB are free on the server's disk, the limit 20\.0 GB$/, async () => rmSync(room)],
+        [
+          /^the free disk of the server can't be read: the hook room ended with exit code 1$/,
+          async () => writeFileSync(room, 'plenty'),
+        ],
+        [
+          /^the free disk of the server can't be read: the hook room prints no number/,
+          async () => writeFileSync(room, plenty),
+        ],
+      ],
     );
   });
 });

@@ -57,7 +57,15 @@ const map: fc.Arbitrary<MapSettings> = fc.record({
   strategy: fc.constantFrom('in-place', 'copy', 'rewrite'),
   batch: fc.integer({ min: 1, max: 1_000_000 }),
   parallel: fc.integer({ min: 1, max: 64 }),
-  pauseWhen: fc.record({ replicaLag: signal, oldestTransaction: signal }),
+  // free disk goes with a hook
+  pauseWhen: fc.record(
+    {
+      replicaLag: signal,
+      oldestTransaction: signal,
+      walKept: fc.integer({ min: 1024, max: 10 ** 9 }).map((kB) => kB * 1024),
+    },
+    { requiredKeys: ['replicaLag', 'oldestTransaction'] },
+  ),
 });
 
 const key: fc.Arbitrary<PlannedKey> = fc.oneof(

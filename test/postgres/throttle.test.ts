@@ -19,6 +19,15 @@ describe('the throttle', () => {
     expect(heldBy({ ...calm, replicaLag: 12_400 }, limits)).toBe('replication lag is 12 s, the limit 10 s');
     expect(heldBy({ ...calm, oldestTransaction: 901_000 }, limits)).toContain('901 s');
     expect(heldBy({ ...calm, paused: true }, limits)).toBe('paused by an operator');
+    const kept = { by: 'the slot s', bytes: 3 * 1024 ** 3 };
+    expect(heldBy({ ...calm, walKept: kept }, { ...limits, walKept: 2 * 1024 ** 3 })).toBe(
+      'the slot s keeps 3.0 GB of WAL, the limit 2.0 GB',
+    );
+    expect(heldBy({ ...calm, walKept: kept, freeDisk: 0 }, limits)).toBeNull();
+    expect(heldBy({ ...calm, freeDisk: 1024 ** 3 }, { ...limits, freeDisk: 1024 ** 3 })).toBeNull();
+    expect(heldBy({ ...calm, freeDisk: 700 * 1024 ** 2 }, { ...limits, freeDisk: 1024 ** 3 })).toBe(
+      "700 MB are free on the server's disk, the limit 1.0 GB",
+    );
   });
 
   test('holds the work when a signal can not be read, unless the plan has switched that signal off', () => {

@@ -2,6 +2,7 @@ import type { Kept } from './model.js';
 
 const replication = 'test/fire/around-replication.test.ts';
 const throttle = 'test/fire/around-throttle.test.ts';
+const live = 'test/fire/live-subscribers.test.ts';
 
 export const promises: Kept[] = [
   {
@@ -47,11 +48,52 @@ export const promises: Kept[] = [
     figures: ['map held and gone on'],
   },
   {
+    promise:
+      'The throttle holds the map when a full disk draws near, that of the log included: for a slot or an archiver that keeps more WAL than the plan allows, for less free disk than it asks for, and while nobody can say how much; it says which, and goes on by itself.',
+    tests: [
+      [
+        throttle,
+        'holds for a slot that nobody reads before its WAL fills the disk, and for slots that it may not look at, and goes on when the slot is read',
+      ],
+      [throttle, 'holds while the archiver fails and WAL piles up, and goes on when it archives again'],
+      [
+        throttle,
+        'holds when little disk is free, and while nobody can say how much, and goes on when there is room',
+      ],
+    ],
+    figures: ['map held and gone on'],
+  },
+  {
     promise: 'After a missed try the locks wait until a standby has replayed it.',
     tests: [
       [
         'test/postgres/standby.test.ts',
         'after a missed try it waits until a standby, held up by a report, has replayed that try',
+      ],
+    ],
+  },
+  {
+    promise:
+      'A subscriber that goes along by hand has every row of a phase forward, back, forward again and of cleanup, and loses none while it stands still; one that writes into the tables is found, and goes on by itself after a swap back; a publication of all tables stops foundation.',
+    tests: [
+      [
+        live,
+        'a subscriber that goes along by hand has every row of a phase forward, back, forward again and of cleanup; meanwhile it stands still and loses nothing',
+      ],
+      [
+        live,
+        'a subscription that writes into the tables is found, fills shadows as clients do, stands still after the cutover and goes on by itself after a swap back',
+      ],
+      [live, 'a publication of all tables stops foundation, as it has those that Rekey makes'],
+    ],
+    figures: ['rows written while a subscriber went along'],
+  },
+  {
+    promise: 'A published table takes updates and deletes at every moment of a way back.',
+    tests: [
+      [
+        live,
+        'between a swap back and its last online work updates and deletes of a published table whose key is made of references are taken, and then it is what it was',
       ],
     ],
   },
