@@ -14,7 +14,7 @@ import { server } from './hazards/server.js';
 import { shape } from './hazards/shape.js';
 import { standbys } from './hazards/standbys.js';
 import { strayWrites } from './hazards/stray-writes.js';
-import { subscribers } from './hazards/subscribers.js';
+import { publicationsOfAll, subscribers } from './hazards/subscribers.js';
 import { tableKinds } from './hazards/table-kinds.js';
 import { triggers } from './hazards/triggers.js';
 import { uniqueTwins } from './hazards/unique-twins.js';
@@ -96,6 +96,7 @@ export async function preflightWithoutTables(
   const found = [
     ...(await server(database, version, plan.map.pauseWhen.oldestTransaction ?? oldestTransaction)),
     ...(await privileges(database, null)),
+    ...(phase.kind === 'foundation' ? await publicationsOfAll(database, plan, phase) : []),
   ];
   return judge(plan, phase, found);
 }

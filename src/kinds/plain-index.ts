@@ -1,5 +1,12 @@
 import { commentSql } from '../catalog/comment.js';
-import { nothing, type ObjectKind, type ObjectPlan, type View, type Work } from '../catalog/kind.js';
+import {
+  nothing,
+  type ObjectKind,
+  type ObjectPlan,
+  type SwapStatement,
+  type View,
+  type Work,
+} from '../catalog/kind.js';
 import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
@@ -79,6 +86,7 @@ export const plainIndex: ObjectKind<PlainIndex> = {
         ? [createIndexWork(view, table, legacy, render(legacy, legacyMap(view, table)))]
         : [],
       swapBack: [
+        ...(goes && shape.replicaIdentity ? [identityMeanwhile(view, table)] : []),
         ...(duplicate ? [] : [renameIndex(view, table, name, twin)]),
         renameIndex(view, table, legacy, name),
         ...(goes ? [] : settings(view, index)),
@@ -153,6 +161,14 @@ export function settings(view: View, index: { table: TableId; name: string; shap
   if (index.shape.clustered)
     statements.push(swapTable(view, 'settings', index.table, `cluster on ${quoteIdent(index.name)}`, object));
   return statements;
+}
+
+/**
+ * Until the index that says which row is which is back, a published table would refuse every update and delete (55000): the
+ * whole row says it.
+ */
+export function identityMeanwhile(view: View, table: TableId): SwapStatement {
+  return swapTable(view, 'dropConstraints', table, 'replica identity full', `replica identity of ${table}`);
 }
 
 /** A replica identity needs NOT NULL, which references get back after the swap back only. */

@@ -4,7 +4,15 @@ import type { CatalogObject } from '../catalog/model.js';
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { TableId } from '../plan/model.js';
 import { describeIndex, type IndexShape, indexNamesSql, indexShapeSql, renderIndex } from './index-shape.js';
-import { after, lateSettings, legacyMap, overReference, settings, shadow } from './plain-index.js';
+import {
+  after,
+  identityMeanwhile,
+  lateSettings,
+  legacyMap,
+  overReference,
+  settings,
+  shadow,
+} from './plain-index.js';
 import { createIndexWork, dropIndexWork, place, swapTable } from './work.js';
 
 /**
@@ -23,6 +31,8 @@ export interface UniqueKey extends CatalogObject {
   comment: string | null;
   indexComment: string | null;
   period: boolean;
+  /** of its table: d, n, f or i as in pg_class; not in catalogs that were stored before it was read */
+  replicaIdentity?: string;
 }
 
 export const uniqueKey: ObjectKind<UniqueKey> = {
@@ -36,7 +46,7 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
       'primary', k.contype = 'p', 'deferrable', k.condeferrable, 'deferred', k.condeferred,
       'shape', ${indexShapeSql(version)}, 'comment', ${commentSql('pg_constraint', 'k.oid')},
       'indexComment', ${commentSql('pg_class', 'c.oid')},
-      'period', ${version >= 180000 ? 'k.conperiod' : 'false'}) as object
+      'period', ${version >= 180000 ? 'k.conperiod' : 'false'}, 'replicaIdentity', t.relreplident) as object
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class c on c.oid = k.conindid
     join pg_catalog.pg_index i on i.indexrelid = c.oid
@@ -89,12 +99,13 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
           ),
         ];
     const attachLate = key.primary && overReferences;
+    const defaultLate = attachLate && key.replicaIdentity === 'd';
 
     const attachLater: Work[] = !attachLate
       ? []
       : [
           {
-            text: attach(name, legacy, true),
+            text: `${attach(name, legacy, true)}${defaultLate ? ', replica identity default' : ''}`,
             object: `constraint ${name} on ${table}`,
             locks: { mode: 'access exclusive', tables: [table] },
             done: { see: 'constraint', ...place(view, table), name, present: true },
@@ -151,6 +162,7 @@ export const uniqueKey: ObjectKind<UniqueKey> = {
           ]
         : [],
       swapBack: [
+        ...(defaultLate || (overReferences && shape.replicaIdentity) ? [identityMeanwhile(view, table)] : []),
         ...(duplicate ? [] : [swapDrop(nameAfter)]),
         ...(attachLate
           ? []

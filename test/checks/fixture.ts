@@ -113,12 +113,14 @@ export class Scene {
     await this.work(statements.afterSwap);
   }
 
-  async back(): Promise<void> {
+  /** `swappedBack` happens before the online work after the swap. */
+  async back(swappedBack: () => Promise<void> = async () => undefined): Promise<void> {
     const { statements } = this.phase();
     await this.work(statements.beforeSwapBack);
     await this.session.transaction(async () => {
       for (const { text } of statements.swapBack) await this.session.query(text);
     });
+    await swappedBack();
     await this.work([
       ...statements.afterSwapBack,
       ...statements.buildTwins.down,

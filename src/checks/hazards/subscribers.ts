@@ -1,5 +1,7 @@
 import { tableId } from '../../catalog/quote.js';
 import type { Hazard } from '../../errors.js';
+import type { Phase, Plan } from '../../plan/model.js';
+import type { Database } from '../database.js';
 import type { HazardContext } from './context.js';
 
 interface Slot {
@@ -15,17 +17,17 @@ interface Slot {
 }
 
 /**
- * Publications over member tables (FOR ALL TABLES and FOR TABLES IN SCHEMA included), logical slots of this database, and
+ * Subscriptions that write into member tables, publications over member tables (FOR ALL TABLES and FOR TABLES IN SCHEMA included), logical slots of this database, and
  * slots that nobody reads, physical ones of the whole server included. What the plan names under `subscribers` with how it is prepared is a note.
  */
 export async function subscribers(context: HazardContext): Promise<Hazard[]> {
-  const slots = await readSlots(context);
-  const named = namedSubscribers(context);
+  const slots = await readSlots(context.database);
+  const named = namedSubscribers(context.plan, context.phase);
   const logical = slots.filter((slot) => slot.here);
-  const allNamed = logical.length > 0 && logical.every(({ name }) => named.has(name));
   return [
-    ...(await publications(context, (name) => named.has(name) || allNamed)),
+    ...(await publications(context, isReader(slots, named))),
     ...(await columnLists(context)),
+    ...(await subscriptions(context, named)),
     ...logical.map(
       ({ name, active }): Hazard => ({
         hazard: 'logical-slot',
@@ -51,7 +53,63 @@ export async function subscribers(context: HazardContext): Promise<Hazard[]> {
   ];
 }
 
-function namedSubscribers({ plan, phase }: HazardContext): Map<string, string> {
+/**
+ * A publication of all tables has Rekey's own from the moment in which they are made: to be found before the first phase
+ * that moves something, for foundation.
+ */
+export async function publicationsOfAll(database: Database, plan: Plan, phase: Phase): Promise<Hazard[]> {
+  const all = await database.query<{ name: string }>(
+    'select pubname::text as name from pg_catalog.pg_publication where puballtables order by 1',
+  );
+  if (all.length === 0) return [];
+  const isNamed = isReader(await readSlots(database), namedSubscribers(plan, phase));
+  return all.map(({ name }) => ({
+    hazard: 'publication-all-tables',
+    rank: isNamed(name) ? 'note' : 'stop',
+    on: `publication ${name}`,
+    message: `the publication ${name} has all tables, those that Rekey makes in its schema rekey, too: a subscriber that does not have them stops applying`,
+    remedy:
+      'publish the tables of the application by name or by schema instead; or name each subscriber under subscribers, once it has a schema rekey with the same tables',
+  }));
+}
+
+/** A publication is read by the subscriber of its name, or by slots that are all named. */
+function isReader(slots: Slot[], named: Map<string, string>): (publication: string) => boolean {
+  const logical = slots.filter((slot) => slot.here);
+  const allNamed = logical.length > 0 && logical.every(({ name }) => named.has(name));
+  return (publication) => named.has(publication) || allNamed;
+}
+
+/** What writes into member tables from elsewhere, enabled or not: it brings integers, whatever the keys are here. */
+async function subscriptions(
+  { view, database }: HazardContext,
+  named: Map<string, string>,
+): Promise<Hazard[]> {
+  const found = await database.query<{ name: string; schema: string; table: string }>(
+    `select s.subname::text as name, n.nspname::text as schema, c.relname::text as "table"
+     from pg_catalog.pg_subscription s join pg_catalog.pg_subscription_rel r on r.srsubid = s.oid
+     join pg_catalog.pg_class c on c.oid = r.srrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     order by 1, 2, 3`,
+  );
+  const by = new Map<string, string[]>();
+  for (const { name, schema, table } of found) {
+    const id = tableId(schema, table);
+    if (view.substitution.tables.includes(id)) by.set(name, [...(by.get(name) ?? []), id]);
+  }
+  return [...by].map(
+    ([name, tables]): Hazard => ({
+      hazard: 'subscription',
+      rank: named.has(name) ? 'note' : 'stop',
+      on: `subscription ${name}`,
+      message: `the subscription ${name} writes into ${some(tables)}: from the cutover on it stands still at the first integer that it brings for a key${because(named, name)}`,
+      remedy:
+        'name it under subscribers with how its publisher goes along, or take these tables out of its publication and refresh it, or drop it, until cleanup is done',
+      count: tables.length,
+    }),
+  );
+}
+
+function namedSubscribers(plan: Plan, phase: Phase): Map<string, string> {
   return new Map(
     plan.subscribers
       .filter((one) => one.phase === undefined || one.phase === phase.phase)
@@ -64,7 +122,7 @@ function because(named: Map<string, string>, name: string): string {
   return said === undefined ? '' : `; the plan says: ${said}`;
 }
 
-function readSlots({ database }: HazardContext): Promise<Slot[]> {
+function readSlots(database: Database): Promise<Slot[]> {
   return database.query<Slot>(
     `select s.slot_name as name, s.slot_type as type, s.active,
        s.slot_type = 'logical' and s.database = pg_catalog.current_database() as here,
