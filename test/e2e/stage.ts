@@ -174,11 +174,16 @@ export class Stage {
     let last: Status | null = null;
     let why: unknown = null;
     let answered = began;
+    let found = false;
     for (;;) {
-      const status = await this.statusSince(id, began).catch((error: unknown) => {
+      const status: MigrationStatus | null = await (found
+        ? this.status(id)
+        : this.statusSince(id, began)
+      ).catch((error: unknown) => {
         why = error;
         return null;
       });
+      found ||= status !== null;
       if (status && so(status)) return status;
       if (status) answered = Date.now();
       const silent = Date.now() - answered > 60_000;
@@ -189,7 +194,8 @@ export class Stage {
           `${id} did not get there: ${JSON.stringify(last, null, 1)}\n${why ?? ''}\n${this.workerLog().slice(-4000)}`,
         );
       }
-      await new Promise((done) => setTimeout(done, 150));
+      // what is waited for stays until somebody answers it, and each question is a workflow task
+      await new Promise((done) => setTimeout(done, 300));
     }
   }
 
