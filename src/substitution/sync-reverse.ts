@@ -7,14 +7,17 @@ import type { PhaseView } from './view.js';
  * The sync trigger's body after the cutover: legacy columns from UUIDs, so that the way back loses no row. A new row's
  * legacy integer comes from the old sequence, its key is derived where the insert leaves it out. A legacy reference that
  * comes without its UUID is refused: a client that still writes integers must hear of it, not lose the value.
- * `closing`: cleanup's first step; only what new rows still need, so that legacy columns can go in any order.
+ * `closing`: cleanup's first step; only what new rows still need and that refusal, so that legacy columns can go in any
+ * order.
  */
 export function reverseBody(view: PhaseView, table: TableId, closing: boolean): string {
   const mine = view.substitution.members.filter((m) => m.table === table);
   const parts = [
     ...mine.filter((m) => m.role === 'surrogate-reference').map((m) => fillBothSides(view, m)),
     ...mine.filter((m) => m.role === 'key').map((m) => ownKey(view, m, closing)),
-    ...(closing ? [] : mine.filter((m) => m.role === 'reference').map((m) => legacyReference(view, m))),
+    ...mine
+      .filter((m) => m.role === 'reference')
+      .map((m) => (closing ? refusedReference(m) : legacyReference(view, m))),
     ...mine.filter((m) => m.role === 'surrogate').map((m) => ownSurrogate(view, m, closing)),
   ];
   return `declare\n  v_old int8;\nbegin\n${parts.filter(Boolean).join('\n')}\n  return new;\nend`;
@@ -69,19 +72,34 @@ function legacyReference(view: PhaseView, member: Member): string {
     root.table === member.table
       ? `    if new.${column} = new.${quoteIdent(root.after)} then v_old := new.${quoteIdent(root.legacy as string)}; else ${lookUp} end if;`
       : `    ${lookUp}`;
-  const refuse = (when: string) => `    if ${when} then
-      raise exception using errcode = 'integrity_constraint_violation', schema = tg_table_schema, table = tg_table_name, column = ${quoteLiteral(member.legacy as string)},
-        message = ${quoteLiteral(`rekey: ${member.legacy} of ${member.table} was given without its UUID`)},
-        hint = ${quoteLiteral(`write ${member.after}; select rekey.new_key('${member.domain}', <integer>) gives the UUID of an old key`)};
-    end if;`;
   return `  if tg_op = 'INSERT' or new.${column} is distinct from old.${column} or new.${legacy} is distinct from old.${legacy} or (new.${column} is not null and new.${legacy} is null) then
     v_old := null;
 ${itself}
     if v_old is null and new.${column} is not null then
       select m.old_id into v_old from rekey.uuid_migration_mapping m where m.table_name = ${quoteLiteral(member.domain)} and m.new_id = new.${column} limit 1;
     end if;
-${refuse(`new.${legacy} is not null and new.${legacy} is distinct from v_old and (tg_op = 'INSERT' and new.${column} is null or tg_op = 'UPDATE' and new.${column} is not distinct from old.${column} and new.${legacy} is distinct from old.${legacy})`)}
+${refuse(member, `new.${legacy} is not null and new.${legacy} is distinct from v_old and (tg_op = 'INSERT' and new.${column} is null or tg_op = 'UPDATE' and new.${column} is not distinct from old.${column} and new.${legacy} is distinct from old.${legacy})`)}
     new.${legacy} := v_old;
+  end if;`;
+}
+
+function refuse(member: Member, when: string): string {
+  return `    if ${when} then
+      raise exception using errcode = 'integrity_constraint_violation', schema = tg_table_schema, table = tg_table_name, column = ${quoteLiteral(member.legacy as string)},
+        message = ${quoteLiteral(`rekey: ${member.legacy} of ${member.table} was given without its UUID`)},
+        hint = ${quoteLiteral(`write ${member.after}; select rekey.new_key('${member.domain}', <integer>) gives the UUID of an old key`)};
+    end if;`;
+}
+
+/** While cleanup drops, what the legacy reference leads to may have gone: its row has to say enough, or the mapping. */
+function refusedReference(member: Member): string {
+  const column = quoteIdent(member.after);
+  const legacy = quoteIdent(member.legacy as string);
+  const paired = `exists (select from rekey.uuid_migration_mapping m where m.table_name = ${quoteLiteral(member.domain)} and m.new_id = new.${column} and m.old_id = new.${legacy})`;
+  return `  if tg_op = 'INSERT' then
+${refuse(member, `new.${legacy} is not null and new.${column} is null`)}
+  elsif new.${legacy} is not null and new.${legacy} is distinct from old.${legacy} and new.${column} is not distinct from old.${column} then
+${refuse(member, `not ${paired}`)}
   end if;`;
 }
 

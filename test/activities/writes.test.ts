@@ -143,6 +143,33 @@ describe(`Writes while a phase is under way, on PostgreSQL ${version}`, () => {
     expect((await post('x5'))?.nulled).toBe('p4');
   }, 120_000);
 
+  it('are refused so while cleanup drops, too, until their table has lost its legacy columns', async () => {
+    const locks = 'locks: { stall: 50ms, tries: 1, within: 1s }';
+    await begin(schema, `${plan(locks)}  - { phase: cleanup, kind: cleanup }\n`);
+    await run.forward('main');
+    const reader = await database.app();
+    await reader.query('begin; select from posts limit 1');
+    await expect(run.forward('cleanup')).rejects.toThrow(/posts/);
+    // its function is cleanup's by then
+    const closing = `select object from rekey.journal where phase = 'cleanup' and object = 'sync function of posts'`;
+    expect(await database.sql(closing)).toHaveLength(1);
+    const refused = /rekey: legacy_nulled of posts was given without its UUID/;
+    await expect(app.query(`insert into posts (ref, legacy_nulled) values ('old', 3)`)).rejects.toThrow(
+      refused,
+    );
+    await expect(app.query(`update posts set legacy_nulled = 4 where ref = 'x5'`)).rejects.toThrow(refused);
+    await app.query(`insert into posts (ref, nulled) select 'new', id from people where ref = 'p3'`);
+    await app.query(`update posts set legacy_nulled = 3 where ref = 'new'`);
+    await app.query(`update posts set nulled = null, legacy_nulled = null where ref = 'x6'`);
+    await reader.query('commit');
+    await run.forward('cleanup');
+    expect([await post('new'), await post('x6'), await post('x5')]).toMatchObject([
+      { nulled: 'p3' },
+      { nulled: null },
+      { nulled: 'p5' },
+    ]);
+  }, 120_000);
+
   it('may bring a parent after its child in one transaction, and the way back finds the integer', async () => {
     await begin();
     await run.forward('main');

@@ -198,6 +198,10 @@ export const promises: Kept[] = [
         'test/activities/writes.test.ts',
         'are refused after the cutover where they give a legacy reference without its UUID',
       ],
+      [
+        'test/activities/writes.test.ts',
+        'are refused so while cleanup drops, too, until their table has lost its legacy columns',
+      ],
     ],
   },
   {
