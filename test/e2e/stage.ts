@@ -176,13 +176,12 @@ export class Stage {
     let answered = began;
     let found = false;
     for (;;) {
-      const status: MigrationStatus | null = await (found
-        ? this.status(id)
-        : this.statusSince(id, began)
-      ).catch((error: unknown) => {
-        why = error;
-        return null;
-      });
+      const status: Status | null = await (found ? this.status(id) : this.statusSince(id, began)).catch(
+        (error: unknown) => {
+          why = error;
+          return null;
+        },
+      );
       found ||= status !== null;
       if (status && so(status)) return status;
       if (status) answered = Date.now();
