@@ -115,6 +115,11 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     openPhase: () => operator.openPhase ?? open,
     doneButCleanup: () =>
       stage.withDatabase(database, async (client) => {
+        // terminated before foundation was laid
+        const { rows: laid } = await client.query<{ there: boolean }>(
+          `select pg_catalog.to_regclass('rekey.phase') is not null as there`,
+        );
+        if (!laid[0]?.there) return false;
         const { rows } = await client.query<{ phase: string; state: string }>(
           'select phase, state from rekey.phase',
         );
