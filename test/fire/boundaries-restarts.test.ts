@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -8,7 +7,6 @@ import type { PhaseRef } from '../../activities/contract.js';
 import { findTools } from '../../src/backup/find-tools.js';
 import { RekeyError } from '../../src/errors.js';
 import { connectionVariable } from '../../src/postgres/environment.js';
-import { accountForPostgres } from '../../src/servers/account.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
 import { attempt, LocalRun } from '../activities/local-run.js';
 import { dumpOf, tableDigests } from '../activities/reference-database.js';
@@ -16,6 +14,7 @@ import { figure } from '../figures.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';
 import { workshop, workshopPlan } from './boundaries-schema.js';
+import { filesOfEightBlocks, limitFiles, toolsThatFirst } from './small-disk.js';
 import { StatementProxy } from './statement-proxy.js';
 
 const version = testVersions()[0] as number;
@@ -185,16 +184,7 @@ phases:
       rmSync(folder, { recursive: true, force: true });
     });
 
-    /** A limit on the size of files is what PostgreSQL itself treats like a full disk, and no mount is needed for it. */
-    const limit = async (bytes: number | 'unlimited') => {
-      const pids = await atServer(
-        `select split_part(pg_read_file('postmaster.pid'), e'\\n', 1)::int as pid
-         union all select pid from pg_stat_activity where backend_type = 'walwriter'`,
-      );
-      // the server's own account may, root without CAP_SYS_RESOURCE may not
-      for (const { pid } of pids)
-        execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], accountForPostgres());
-    };
+    const limit = (bytes: number | 'unlimited') => limitFiles(server.superuserUrl, bytes);
     const atServer = async (text: string): Promise<Record<string, unknown>[]> => {
       const client = new Client({ connectionString: server.superuserUrl });
       await client.connect();
@@ -246,13 +236,7 @@ phases:
     it('for a backup keeps none that is half there, says so, and takes a whole one when there is room', async () => {
       const tools = await findTools(version * 10_000);
       if (tools === null) throw new Error('there is no pg_dump');
-      const bin = mkdtempSync(join(tmpdir(), 'rekey-bin-'));
-      for (const name of ['pg_dump', 'pg_restore'])
-        writeFileSync(
-          join(bin, name),
-          `#!/bin/sh\n${name === 'pg_dump' ? 'case "$*" in *--version*|*--help*) ;; *) trap "" XFSZ; ulimit -f 8 ;; esac\n' : ''}exec ${tools.bin}/${name} "$@"\n`,
-        );
-      for (const name of readdirSync(bin)) chmodSync(join(bin, name), 0o755);
+      const bin = toolsThatFirst(filesOfEightBlocks, tools.bin);
       process.env.REKEY_PG_BIN = bin;
       try {
         ref = await run.forward('main', 'preflight');
