@@ -62,4 +62,23 @@ export const promises: Kept[] = [
       ],
     ],
   },
+  {
+    promise:
+      'Where clients are seen to wait behind the batches of map, batches get shorter: they wait for about half as long as where nobody looks.',
+    tests: [
+      [
+        'test/activities/waiters.test.ts',
+        'wait for a shorter time where they are seen than where nobody looks, and every row is filled either way',
+      ],
+      [
+        'test/activities/waiters.test.ts',
+        'gets shorter for as long as they do, but not so short that nothing is done',
+      ],
+      ['test/activities/waiters.test.ts', 'are seen while they wait, and only behind this session'],
+    ],
+    figures: [
+      'mean of the waits for rows that map is at, nobody looks',
+      'mean of the waits for rows that map is at',
+    ],
+  },
 ];
