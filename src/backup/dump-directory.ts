@@ -64,8 +64,12 @@ export async function dumpDirectory(dump: DirectoryDump, signal: AbortSignal): P
     both,
   ).then(async (result) => {
     if (result.code === 0) return;
-    await writeFile(dump.log, result.output, { mode: 0o600 });
-    const error = toolFailure('pg_dump', result, dump.log);
+    // on the disk that it has just filled there may be no room for this either
+    const log = await writeFile(dump.log, result.output, { mode: 0o600 }).then(
+      () => dump.log,
+      () => null,
+    );
+    const error = toolFailure('pg_dump', result, log);
     together.abort(error);
     throw error;
   });

@@ -72,6 +72,7 @@ export async function takeBackup(
     const snapshot = await openSnapshot(request.url, session);
     const stop = () => void cancelSession(request.url, snapshot.client);
     signal.addEventListener('abort', stop, { once: true });
+    let begun: string | null = null;
     try {
       const directory = backupDirectory(request.root, snapshot.database, request.name);
       let verified = 0;
@@ -93,6 +94,7 @@ export async function takeBackup(
       await removePartials(directory);
       // a name of its own: a pg_dump that is just dying can't write into it
       const partial = `${directory}.${randomBytes(4).toString('hex')}.partial`;
+      begun = partial;
       progress = async () => ({ doing: 'dumping', bytes: await directoryBytes(partial) });
       const manifest = await write(request, snapshot, partial, `${directory}.log`, session, signal);
       await snapshot.close();
@@ -107,6 +109,8 @@ export async function takeBackup(
       await rm(`${directory}.log`, { force: true });
       return answer(false, directory, found);
     } catch (error) {
+      // what is left of it would be missed on the disk that it may have filled: the next try measures before it begins
+      if (begun) await rm(begun, { recursive: true, force: true }).catch(() => undefined);
       // what breaks because it was cancelled is no failure of its own
       signal.throwIfAborted();
       throw fileFailure(error) ?? error;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -114,7 +114,10 @@ describe('A disk that is full', () => {
     const small = mount(96 * megabyte, {});
     const folder = small?.path ?? mkdtempSync(join(tmpdir(), 'rekey-backups-'));
     process.env.REKEY_BACKUPS = folder;
-    const fills = small ? `cat /dev/zero > ${small.ballast} 2>&-` : filesOfEightBlocks;
+    // room for what it says, and not for what it writes
+    const fills = small
+      ? `cat /dev/zero > ${small.ballast} 2>&-; truncate -s -64K ${small.ballast}`
+      : filesOfEightBlocks;
     await prepare();
     const ref = await run.forward('main', 'preflight');
     process.env.REKEY_PG_BIN = toolsThatFirst(fills, tools.bin);
@@ -124,6 +127,9 @@ describe('A disk that is full', () => {
         retryable: false,
         remedy: expect.stringMatching(/Make room where REKEY_BACKUPS is, then/),
       });
+      // its half is not left on the disk that it has filled
+      const left = readdirSync(join(folder, database.connection.replaceAll('-', '_')));
+      expect(left.filter((name) => !name.endsWith('.log'))).toEqual([]);
       // the next try sees it beforehand, as preflight would
       if (small) expect(await failureOf(backup(ref, attempt()))).toMatchObject({ code: 'backup.no-room' });
       expect(await atServer(`select from rekey.backup where phase = 'main'`)).toEqual([]);
@@ -158,6 +164,9 @@ describe('A disk that is full', () => {
         await atServer(`select pg_logical_emit_message(false, 'test', 'a record'), pg_switch_wal()`);
       small.fill(0);
     } else {
+      // no file but the log's may be that long
+      await database.sql('update people set note = null');
+      await database.sql('vacuum full people');
       await atServer('select pg_switch_wal()');
       await limitFiles(server.superuserUrl, 512 * 1024);
     }

@@ -5,6 +5,7 @@ const restarts = 'test/fire/boundaries-restarts.test.ts';
 const twice = 'test/activities/twice.test.ts';
 const undo = 'test/cli/undo.test.ts';
 
+const fullDisk = 'test/fire/full-disk.test.ts';
 export const promises: Kept[] = [
   {
     promise:
@@ -69,6 +70,12 @@ export const promises: Kept[] = [
       [restarts, 'for its WAL comes down, and the step goes on where it was when there is room'],
       [
         restarts,
+        'for a backup keeps none that is half there, says so, and takes a whole one when there is room',
+      ],
+      [fullDisk, 'for tables is said with what to do, and the step goes on by itself when there is room'],
+      [fullDisk, 'for the log brings the server down, and the step goes on by itself when there is room'],
+      [
+        fullDisk,
         'for a backup keeps none that is half there, says so, and takes a whole one when there is room',
       ],
     ],
