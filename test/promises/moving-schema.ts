@@ -51,4 +51,14 @@ export const promises: Kept[] = [
       ],
     ],
   },
+  {
+    promise:
+      'Through Temporal and PostgreSQL together: an index, a child table, a trigger, a view, an attached partition, a changed type during the checkpoint, a child after the cutover, a view before cleanup park the phase with their names, nothing half-done, and it goes on when they are taken back; with `twins: late` unique twins come after the approval.',
+    tests: [
+      [
+        'test/fire/moving-schema-real.test.ts',
+        'what moves during a checkpoint, after the cutover and before cleanup parks the phase with its name and nothing half-done, goes on when it is taken back, and what names no key goes along; unique twins come after the approval',
+      ],
+    ],
+  },
 ];
