@@ -78,6 +78,7 @@ test('an error that Rekey does not know: look, retry', () =>
     expect((await parked(handle, 'backup')).failure?.code).toBe('internal');
     await follow(on, handle, page.types.at(-1) as string);
     await gate(handle, 'before-swap');
+    expect(on.world.count('backup')).toBe(2);
   }));
 
 test("the migration can't read the journal: retry, said to the migration itself", () =>

@@ -76,6 +76,9 @@ test('the parent shows its open phase and passes signals on to it; decide is ref
     ).rejects.toMatchObject({
       cause: { message: expect.stringContaining(`--workflow-id ${users.workflowId}`) },
     });
+    // at the door: whoever repeats it fills no history
+    const { events } = await parent.fetchHistory();
+    expect(events?.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes)).toEqual([]);
     await parent.signal('aprove', decision);
     await until(
       () => on.world.decisions.length,
