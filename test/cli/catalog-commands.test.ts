@@ -56,10 +56,16 @@ test('inspect says the same to machines, and ends with 1 where something can not
   }
 });
 
-test('a proposed plan passes plan check, its dry run prints every phase, and plan show its hashes', async () => {
+test('a proposed plan passes plan check once it has chosen its twins, its dry run prints every phase, and plan show its hashes', async () => {
   const proposed = await rekey(['plan', 'propose', 'shop', '--plan', 'music'], env);
   expect(proposed.code).toBe(0);
   await writeFile(join(plans, 'music.yaml'), proposed.stdout);
+
+  const undecided = await rekey(['plan', 'check', 'music', '--connection', 'shop'], env);
+  expect(undecided.stdout).toMatch(/^plan music: 0 problems, 1 hazard,/);
+  expect(undecided.stdout).toMatch(/accept playlist_track: unique-twin-upsert/);
+  expect(undecided.code).toBe(1);
+  await writeFile(join(plans, 'music.yaml'), `${proposed.stdout}\ntwins: early\n`);
 
   const checked = await rekey(['plan', 'check', 'music', '--connection', 'shop'], env);
   expect(checked.stdout).toMatch(/^plan music: 0 problems, 0 hazards/);
