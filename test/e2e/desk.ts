@@ -7,6 +7,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { Status } from '../../src/decisions/status.js';
 import { connectionVariable } from '../../src/postgres/environment.js';
 import { createWorker } from '../../worker.js';
+import { closeLater } from '../close-later.js';
 import { type SharedTemporal, temporalForTests } from '../servers.js';
 import { bundle } from '../workflows/harness.js';
 
@@ -67,7 +68,7 @@ export class Desk {
         .terminate('the test is over')
         .catch(() => undefined);
     await this.stopWorker();
-    await this.client.connection.close();
+    closeLater(this.client.connection);
     for (const [name, value] of this.set)
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;

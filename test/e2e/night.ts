@@ -6,6 +6,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { Status } from '../../src/decisions/status.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
 import { builtProgram } from '../cli/run.js';
+import { closeLater } from '../close-later.js';
 import { freshDatabase, type SharedTemporal, type TestDatabase, temporalForTests } from '../servers.js';
 import { bundle } from '../workflows/harness.js';
 import { type Page, unseen } from './incident-pages.js';
@@ -274,7 +275,7 @@ client.connect().then(() => client.query(process.argv[3])).then(
 
   async dawn(): Promise<void> {
     await this.stopWorkers('SIGKILL');
-    await this.client.connection.close();
+    closeLater(this.client.connection);
     await this.server.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

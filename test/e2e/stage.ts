@@ -9,6 +9,7 @@ import { createTestapp, type Testapp, testappDirectory, urlFor } from '../../exa
 import { type HookServer, startHookServer } from '../../examples/testapp/hooks/server.js';
 import type { MigrationStatus, Status } from '../../src/decisions/status.js';
 import { fetchPostgresTools } from '../../src/servers/postgres-tools.js';
+import { closeLater } from '../close-later.js';
 import { sharedPostgres, temporalForTests } from '../servers.js';
 import { bundle } from '../workflows/harness.js';
 
@@ -257,7 +258,7 @@ export class Stage {
       worker.kill('SIGKILL');
       await gone;
     }
-    await this.client.connection.close();
+    closeLater(this.client.connection);
     await this.hooks.close();
     const server = urlFor(this.testapp.superuser, { database: 'postgres' });
     await this.connected(

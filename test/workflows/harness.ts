@@ -7,6 +7,7 @@ import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Status } from '../../src/decisions/status.js';
+import { closeLater } from '../close-later.js';
 import { type SharedTemporal, temporalForTests } from '../servers.js';
 import { type FakeWorld, planHash } from './fake-world.js';
 
@@ -95,7 +96,7 @@ export class Harness {
 
   async stop(): Promise<void> {
     await this.shared?.worker.stop();
-    await this.connection.close();
+    closeLater(this.connection);
     await this.native.close();
   }
 

@@ -45,6 +45,7 @@ test('a phase runs its steps in the order of the design and ends done', () =>
       rows: 100,
       seconds: 1,
       longestLockMs: 7,
+      longestStallMs: 60,
       metrics: { rowsBefore: 100 },
     });
     expect(on.world.steps).toEqual(forward);
