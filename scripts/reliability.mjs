@@ -124,7 +124,8 @@ function chaosText(chaos) {
   return `## Rounds of chaos
 
 \`npm run chaos\` has played ${of('rounds of one phase', single)}, and ${of('rounds of the whole plan', whole)}. Each line of
-[chaos/results.tsv](../chaos/results.tsv) has the seed, the commit, what struck, and for a round that did not hold what was wrong.`;
+[chaos/results.tsv](../chaos/results.tsv) has the seed, the commit, what struck, and for a round that did not hold what was wrong;
+once that is mended the round is played again, and its line replaced.`;
 }
 
 /** chaos/results.tsv as objects. */
