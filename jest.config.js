@@ -1,7 +1,7 @@
 /**
  * One project: every test may need servers, and gets them through test/servers.ts, which shares them over the run.
- * Three workers on two cores: tests wait for servers more than they compute. Two take 12:25 and keep the cores 63 % busy,
- * three 9:35 and 83 %.
+ * Four workers on two cores: tests wait for servers more than they compute. Of 1,400 tests three workers take 16:02, four
+ * 13:55.
  */
 module.exports = {
   testEnvironment: 'node',
@@ -17,7 +17,7 @@ module.exports = {
   // the sources import './x.js', as the built program needs it; here that is x.ts
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.rekey'],
-  maxWorkers: 3,
+  maxWorkers: 4,
   testSequencer: '<rootDir>/test/setup/longest-first.js',
   testTimeout: 60000,
 };
