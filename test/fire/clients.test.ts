@@ -1,13 +1,13 @@
 import { checkClients } from '../../chaos/clients/check.js';
 import {
-  byTwin,
   type ClientsOptions,
   type LiveClients,
-  operations,
   type Report,
   startClients,
 } from '../../chaos/clients/clients.js';
 import { clientPlan } from '../../chaos/clients/database.js';
+import { operations } from '../../chaos/clients/groups.js';
+import { byTwin } from '../../chaos/clients/perform.js';
 import { LocalRun } from '../activities/local-run.js';
 import { figure } from '../figures.js';
 import { testVersions } from '../servers.js';
