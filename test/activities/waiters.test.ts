@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
 import { Pace } from '../../activities/map-stretch.js';
 import { seeWaiters } from '../../activities/waiters.js';
 import { withSession } from '../../src/postgres/connect.js';
@@ -46,6 +47,31 @@ describe('The pace of batches behind which clients wait', () => {
     expect(blocksAfter(pace, 40, 0)).toBeGreaterThan(90);
   });
 });
+
+/** How long each of a client's statements took, ms, one after the other for as long as `work` runs. */
+async function waitsBeside(
+  app: Client,
+  text: (n: number) => string,
+  work: () => Promise<unknown>,
+): Promise<number[]> {
+  const waits: number[] = [];
+  let over = false;
+  const client = (async () => {
+    for (let n = 0; !over; n++) {
+      const due = performance.now();
+      await app.query(text(n));
+      waits.push(performance.now() - due);
+      await sleep(5);
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    over = true;
+    await client;
+  }
+  return waits;
+}
 
 describe('Clients that wait behind a batch', () => {
   let database: ConnectedDatabase;
@@ -98,32 +124,22 @@ phases:
 `,
     );
     const app = await database.app();
-    let over = false;
-    const waits: number[] = [];
     try {
       await run.forward('foundation');
       await run.forward('main', 'addColumns');
-      const client = (async () => {
-        for (let n = 0; !over; n++) {
-          const due = Date.now();
-          // all over the table, so that some rows are always in the batch under way
-          await app.query(
-            `update public.people set note = 'c' where id in (select 1 + (${n} * 7 + k * 1500) % 30000 from generate_series(0, 19) k)`,
-          );
-          waits.push(Date.now() - due);
-          await sleep(5);
-        }
-      })();
-      await run.forward('main', 'map');
-      over = true;
-      await client;
+      const waits = await waitsBeside(
+        app,
+        // all over the table, so that some rows are always in the batch under way
+        (n) =>
+          `update public.people set note = 'c' where id in (select 1 + (${n} * 7 + k * 1500) % 30000 from generate_series(0, 19) k)`,
+        () => run.forward('main', 'map'),
+      );
       figure('longest wait of a client for rows that map is at', Math.max(...waits), 'ms');
       // twice the longest batch: on a busy machine one batch may take as long as two
       expect(Math.max(...waits)).toBeLessThan(400);
       const [left] = await database.sql('select count(*)::int as n from people where uuid_id is null');
       expect(left).toEqual({ n: 0 });
     } finally {
-      over = true;
       await app.end();
       run.end();
     }
@@ -156,30 +172,20 @@ phases:
 `,
     );
     const app = await database.app();
-    let over = false;
-    const waits: number[] = [];
     try {
       await run.forward('foundation');
       await run.forward('main', 'addColumns');
-      const client = (async () => {
-        for (let n = 0; !over; n++) {
-          const due = performance.now();
-          // all over the table, so that some are in the batch under way; a row that is written is filled, and in none
-          await app.query(
-            `select from public.people where id in (select 1 + (${n} * 7 + k * 50) % 2000 from generate_series(0, 39) k) for update`,
-          );
-          waits.push(performance.now() - due);
-          await sleep(5);
-        }
-      })();
-      await run.forward('main', 'map');
-      over = true;
-      await client;
+      const waits = await waitsBeside(
+        app,
+        // all over the table, so that some are in the batch under way; a row that is written is filled, and in none
+        (n) =>
+          `select from public.people where id in (select 1 + (${n} * 7 + k * 50) % 2000 from generate_series(0, 39) k) for update`,
+        () => run.forward('main', 'map'),
+      );
       const [left] = await database.sql('select count(*)::int as n from people where uuid_id is null');
       expect(left).toEqual({ n: 0 });
       return waits;
     } finally {
-      over = true;
       mockLooks = true;
       run.end();
       await database.drop();
