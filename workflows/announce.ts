@@ -1,6 +1,5 @@
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import {
-  CancellationScope,
   getExternalWorkflowHandle,
   setCurrentDetails,
   upsertMemo,
@@ -39,7 +38,7 @@ export function announce(run: Run): void {
     status.failure?.code,
     status.checkpoint?.approvals.length,
   ].join('/');
-  if (state !== before.state || (isNew && rowsAreDue(run))) tellParent(status, details);
+  if (state !== before.state || (isNew && rowsAreDue(run))) tellParent(run, status, details);
   shown.set(run, { attributes, state, memo });
 }
 
@@ -69,17 +68,15 @@ export function showAttributes(
   return text;
 }
 
-function tellParent(status: Status, details: string): void {
+function tellParent(run: Run, status: Status, details: string): void {
   const { parent } = workflowInfo();
   if (!parent) return;
   const { notes, progress, ...short } = status;
+  const told = { status: { ...short, notes: notes.slice(-3), progress: fewTables(progress) }, details };
   // by id alone: a parent that was started again under the same id shows its phases, too
-  void CancellationScope.nonCancellable(() =>
+  run.toParent.sendInstead(() =>
     getExternalWorkflowHandle(parent.workflowId)
-      .signal('phaseChanged', {
-        status: { ...short, notes: notes.slice(-3), progress: fewTables(progress) },
-        details,
-      })
+      .signal('phaseChanged', told)
       .catch(() => {
         // the parent is closed or gone; the phase goes on without it
       }),

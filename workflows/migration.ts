@@ -22,6 +22,7 @@ import { told } from './details.js';
 import { badInput } from './failure.js';
 import { type PhaseSignal, phaseSignals, type Verdict } from './listen.js';
 import type { PhaseResult } from './run-phase.js';
+import { SignalLine } from './signal-line.js';
 import { whyItEnds } from './tell-why.js';
 
 /** a migration has no hash of its own: a phase has */
@@ -36,6 +37,7 @@ export class Migration {
   private open: { phase: string; workflowId: string } | null = null;
   /** the child exists and can be signalled */
   private ready = false;
+  private readonly toPhase = new SignalLine();
   private waiting: { name: string; input: unknown }[] = [];
   private child: Status | null = null;
   private childDetails = '';
@@ -192,7 +194,7 @@ export class Migration {
       return;
     }
     const { workflowId } = this.open;
-    void CancellationScope.nonCancellable(() =>
+    this.toPhase.send(() =>
       getExternalWorkflowHandle(workflowId)
         .signal(name, input)
         .catch(() => {

@@ -11,6 +11,7 @@ import type { Gate, Parking } from '../src/decisions/model.js';
 import type { FailureStatus, State, TableProgress } from '../src/decisions/status.js';
 import { announce } from './announce.js';
 import { thisRun } from './request.js';
+import { SignalLine } from './signal-line.js';
 
 /** Thrown inside a phase to leave its forward steps; caught in one place, where the compensations begin. */
 export class RollBack extends Error {
@@ -60,6 +61,7 @@ export class Run {
   pausedBy: string | null = null;
   notes: string[] = [];
 
+  readonly toParent = new SignalLine();
   readonly compensations: Compensation[] = [];
   /** names of findings that somebody has skipped: they do not stop the phase again */
   readonly skipped = new Set<string>();

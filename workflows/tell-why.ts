@@ -19,14 +19,18 @@ export async function tellingWhy<T>(work: () => Promise<T>, tell: (error: Error)
 }
 
 /** The same for a phase and its rollback. It is parked, as nothing goes on by itself; but no `resolve` reaches it any more. */
-export function tellingWhyOf<T>(run: Run, work: () => Promise<T>): Promise<T> {
-  return tellingWhy(work, (error) => {
-    run.failure = whyItEnds(run.step ?? 'openPhase', error);
-    run.restart = restartOf(run);
-    run.parking = null;
-    run.window = null;
-    run.enter('parked');
-  });
+export async function tellingWhyOf<T>(run: Run, work: () => Promise<T>): Promise<T> {
+  try {
+    return await tellingWhy(work, (error) => {
+      run.failure = whyItEnds(run.step ?? 'openPhase', error);
+      run.restart = restartOf(run);
+      run.parking = null;
+      run.window = null;
+      run.enter('parked');
+    });
+  } finally {
+    await run.toParent.sent();
+  }
 }
 
 export function whyItEnds(step: string, error: Error): FailureStatus {

@@ -144,6 +144,20 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'What is sent to a migration reaches its phase in the same order, and what a phase tells its migration is never overtaken: Temporal delivers signals from one workflow to another in any order',
+    tests: [
+      [
+        'test/workflows/signal-order.test.ts',
+        'what is sent to a migration reaches its phase in the same order, also where the phase was not open yet',
+      ],
+      [
+        'test/workflows/signal-order.test.ts',
+        'what a phase tells its migration never overtakes what it told before',
+      ],
+    ],
+  },
+  {
+    promise:
       'Restarts of workers, pauses of an activity, lost heartbeats and outages of the server use up no retry',
     tests: [
       [
