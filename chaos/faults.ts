@@ -87,7 +87,7 @@ export class Faults {
   constructor(private readonly target: Target) {}
 
   strike({ fault, forMs }: Strike): Promise<void> {
-    const on = fault.replace('all workers', 'worker').split(' ')[0] ?? fault;
+    const on = fault.replace('all workers', 'worker').replace('backends', 'postgres').split(' ')[0] ?? fault;
     const before = this.queues.get(on) ?? Promise.resolve();
     const now = before.then(() => faults[fault](this.target, forMs));
     this.queues.set(
