@@ -55,5 +55,5 @@ export function kindsOfFailure(load: Load): string[] {
 /** The value that this part of them does not exceed; 0.5 is the median. NaN of none. */
 export function fraction(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
 }
