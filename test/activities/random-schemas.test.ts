@@ -9,7 +9,9 @@ import { connectionVariable } from '../../src/postgres/environment.js';
 import type { Session } from '../../src/postgres/session.js';
 import { fetchPostgresTools } from '../../src/servers/postgres-tools.js';
 import { freshDatabase, type TestDatabase, testVersions } from '../servers.js';
-import { ddl, type Gen, pick, type RandomSchema, randomSchema, rootOf } from './random-schema.js';
+import { ddl } from './random-ddl.js';
+import { type Gen, pick, randomSchema } from './random-schema.js';
+import { type RandomSchema, rootOf } from './random-tables.js';
 import { randomWrites, type Sight, sqlOf, stateSql, type Write } from './random-writes.js';
 import { SchemaRun } from './schema-run.js';
 

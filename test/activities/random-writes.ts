@@ -1,15 +1,13 @@
 import { quoteIdent, quoteLiteral } from '../../src/catalog/quote.js';
+import { type Gen, int, pick } from './random-schema.js';
 import {
   adoptedAs,
   childrenAs,
-  type Gen,
-  int,
   keyColumn,
-  pick,
   type RandomSchema,
   type RandomTable,
   surrogateAs,
-} from './random-schema.js';
+} from './random-tables.js';
 
 /**
  * What an application writes, said by the rows' texts: the same write is SQL for integer keys and for UUIDs. A second
