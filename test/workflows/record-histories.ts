@@ -183,6 +183,22 @@ const scenarios: Record<string, Scenario> = {
       return [parent.workflowId, users.workflowId];
     },
   },
+  'signals-in-order': {
+    world: world({ checkpoints: [checkpoint('after-swap', { approvals: 3 })] }),
+    play: async (on) => {
+      on.world.phases = [{ phase: 'users', kind: 'tables', state: 'new' }];
+      on.world.hold('readMigration');
+      const parent = await on.migration();
+      for (const name of ['pause', 'resume', 'pause', 'resume']) await parent.signal(name, { by: 'ann' });
+      on.world.release('readMigration');
+      const opening = await gate(parent, 'after-swap');
+      const users = on.client.workflow.getHandle(`${parent.workflowId}/users`);
+      const said = { checkpoint: 'after-swap', opening, plan: planHash };
+      await Promise.all(['ann', 'bob', 'cat'].map((by) => users.signal('approve', { ...said, by })));
+      await parent.result();
+      return [parent.workflowId, users.workflowId];
+    },
+  },
   migration: {
     world: world(),
     play: async (on) => {

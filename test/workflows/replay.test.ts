@@ -23,6 +23,7 @@ test('there are histories of phases that ended, wait and are parked', () => {
       'cancelled',
       'cleanup',
       'migration',
+      'signals-in-order',
       'rolled-back',
       'e2e-users',
       'e2e-killed-in-map',
