@@ -18,7 +18,7 @@ import { closePhase } from './phase-end.js';
 import { swapKeysBack } from './swap-keys.js';
 import { dropTwins } from './twins.js';
 import { validate } from './validate.js';
-import { wayBackOf } from './way-back.js';
+import { wayBackNow, wayBackOf } from './way-back.js';
 
 export interface UndoOptions {
   connection: string;
@@ -71,7 +71,12 @@ export async function undoAll(options: UndoOptions): Promise<Undone> {
       return undone;
     }
     const began = Date.now();
-    await withSession(connection, (session) => reopen(session, phase));
+    await withSession(connection, async (session) => {
+      // before a hook stops the application for a swap back that can't be
+      const way = await wayBackNow(session, row);
+      if (!way.open) throw closed(phase, way.because);
+      await reopen(session, phase);
+    });
     const swappedBack = kind === 'tables' && (await undoTables(row, ref, options, attempt));
     await persist(options, () => closePhase({ ...ref, outcome: 'rolled-back' }, attempt));
     undone.phases.push({ phase, swappedBack, seconds: Math.round((Date.now() - began) / 100) / 10 });
@@ -179,6 +184,16 @@ async function withSession<T>(connection: string, fn: (session: Session) => Prom
   } finally {
     await session.close();
   }
+}
+
+function closed(phase: string, because: string): RekeyError {
+  return new RekeyError('SchemaMoved', {
+    code: 'undo.way-closed',
+    where: phase,
+    message: `${phase} can not go back as it stands: ${because}`,
+    remedy:
+      'Take the change back (drop what was made on the new keys), then type the same command again. Nothing of this phase was changed, and no hook of it has run.',
+  });
 }
 
 function invalid(phase: string, { failures }: ValidationResult): RekeyError {

@@ -47,7 +47,7 @@ export function addUndo(program: Command, done: (code: ExitCode) => void): void 
       refuseDropped(standing);
       await refuseLiveOwner(database, flags);
       if (!flags.yes) {
-        print(flags.json ? { would: phases } : plannedText(database, phases, connection, flags));
+        print(flags.json ? { would: phases } : plannedText(database, phases, standing, connection, flags));
         return done(exitCodes.fine);
       }
       if (!flags.by?.trim()) throw nameless();
@@ -100,9 +100,11 @@ async function refuseLiveOwner({ owner }: DatabaseStatus, { temporalIsGone }: Un
 function plannedText(
   database: DatabaseStatus,
   phases: ListedPhase[],
+  standing: Standing,
   connection: string,
   flags: UndoFlags,
 ): string {
+  const closed = whatKeepsFromUndo(standing.phases);
   const rows = phases.map((p) => [
     p.phase,
     p.kind === 'foundation'
@@ -121,12 +123,17 @@ function plannedText(
     rows.length > 0
       ? columns(rows)
       : '  no phase: all are rolled back, and the undo has to let go of the database',
-    wrap(
-      'clients',
-      'Each swap back changes the type of keys: stop or prepare clients as for a cutover. The hooks before-swap-back and after-swap-back of the plan run.',
-      2,
-      10,
-    ),
+    ...(closed ? [wrap('but', `${closed.phase} can NOT go back: ${closed.wayBack.because}`, 2, 10)] : []),
+    ...(phases.some((p) => p.cutOver)
+      ? [
+          wrap(
+            'clients',
+            'Each swap back changes the type of keys: stop or prepare clients as for a cutover. The hooks before-swap-back and after-swap-back of the plan run.',
+            2,
+            10,
+          ),
+        ]
+      : []),
     ...(flags.foundation
       ? []
       : [wrap('stays', 'the schema rekey with mapping and journal; --foundation drops it, too', 2, 10)]),

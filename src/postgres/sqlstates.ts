@@ -217,7 +217,8 @@ export const postgresErrors: Record<string, PostgresErrorKind> = {
     type: 'StepFailed',
     code: 'postgres.dependents',
     message: 'something that Rekey does not know depends on the object',
-    remedy: 'Drop what was made since, or put it into the plan, then resolve with retry.',
+    remedy:
+      '`rekey findings` names it: drop what was made since, or put it into the plan, then resolve with retry, or type the command again.',
   },
 };
 

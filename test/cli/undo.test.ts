@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { swapKeysBack } from '../../activities/swap-keys.js';
@@ -129,6 +129,22 @@ describe('rekey undo, with Temporal gone', () => {
     expect(again.code).toBe(0);
     expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(await database.sql(`select 1 from pg_namespace where nspname = 'rekey'`)).toEqual([]);
+    expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
+  });
+
+  it('of a phase whose way back a changed schema has closed says so before it stops the application, and goes on when the change is taken back', async () => {
+    await run.forward('people');
+    await database.sql('create table badges (id serial primary key, person_id uuid references people)');
+    const would = await undo('--temporal-is-gone');
+    expect(would.stdout).toMatch(/but +people can NOT go back: the schema was changed[^;]*badges/);
+    const refused = await undo('--temporal-is-gone', '--by', 'ann', '--yes');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('undo.way-closed')]);
+    expect(refused.stderr).toMatch(/badges/);
+    expect(existsSync(noted)).toBe(false);
+    await database.sql('drop table badges');
+    const again = await undo('--by', 'ann', '--yes');
+    expect(again.code).toBe(0);
+    expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
   });
 
