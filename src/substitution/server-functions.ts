@@ -19,7 +19,7 @@ export const serverFunctions: string[] = [
   language plpgsql volatile set search_path = pg_catalog as $function$
   declare
     v_salt text; v_low int8; v_high int8; v_id int8; v_at float8; v_from int8; v_steps constant int4 := 64;
-    v_ids int8[] := '{}'; v_times float8[] := '{}'; v_slopes float8[] := '{}'; v_last float8; v_now float8; v_body text; v_hash text; v_time text;
+    v_ids int8[] := '{}'; v_times float8[] := '{}'; v_slopes float8[] := '{}'; v_last float8; v_now float8; v_pace float8; v_before int4; v_body text; v_hash text; v_time text;
   begin
     if to_regprocedure(format('rekey.%I(int8)', p_function)) is not null then return; end if;
     v_salt := rekey.salt_literal();
@@ -32,10 +32,10 @@ export const serverFunctions: string[] = [
       v_low := coalesce(v_low, 1); v_high := coalesce(v_high, v_low);
       for i in 0 .. v_steps - 1 loop
         exit when v_low = v_high and i > 0;
-        v_from := v_low + trunc((v_high - v_low)::numeric * i / (v_steps - 1))::int8;
+        v_from := (v_low + trunc((v_high::numeric - v_low) * i / (v_steps - 1)))::int8;
         if p_time is null then
           -- no time to be had: a millisecond an id up to now keeps new keys behind old ones, never before 2000
-          v_id := v_from; v_at := greatest(946684800000, v_now - (v_high - v_from));
+          v_id := v_from; v_at := greatest(946684800000, v_now - (v_high::numeric - v_from)::float8);
         else
           execute format('select %1$I::int8, extract(epoch from %4$I) * 1000 from %2$I.%3$I where %1$I >= $1 and %4$I is not null and isfinite(%4$I) order by %1$I limit 1',
             p_column, p_schema, p_table, p_time) into v_id, v_at using v_from;
@@ -48,14 +48,23 @@ export const serverFunctions: string[] = [
       end loop;
       if v_ids = '{}' then v_ids := array[v_low]; v_times := array[v_now]; v_last := v_now; end if;
       -- rows to come are younger than now
-      if v_ids[cardinality(v_ids)] < v_high + 1 then
+      if v_high < 9223372036854775807 and v_ids[cardinality(v_ids)] <= v_high then
         v_ids := v_ids || (v_high + 1); v_times := v_times || greatest(v_now, v_last);
+      end if;
+      -- beyond the last knot: the whole table's pace, at most a second an id
+      v_pace := least(greatest((v_times[cardinality(v_times)] - v_times[1]) / greatest(v_ids[cardinality(v_ids)]::numeric - v_ids[1], 1)::float8, 0.001), 1000);
+      -- the distance of an id from its knot is counted in int8: it has room for it where they have the same sign
+      v_before := (select count(*) from unnest(v_ids) id where id < 0);
+      if v_before > 0 and not 0 = any(v_ids) then
+        v_last := v_times[v_before] + -(v_ids[v_before]::numeric)::float8 * case when v_before < cardinality(v_ids)
+          then (v_times[v_before + 1] - v_times[v_before]) / (v_ids[v_before + 1]::numeric - v_ids[v_before])::float8 else v_pace end;
+        v_ids := v_ids[:v_before] || 0::int8 || v_ids[v_before + 1:];
+        v_times := v_times[:v_before] || v_last || v_times[v_before + 1:];
       end if;
       for i in 1 .. cardinality(v_ids) loop
         v_slopes := v_slopes || case
-          when i < cardinality(v_ids) then (v_times[i + 1] - v_times[i]) / (v_ids[i + 1] - v_ids[i])::float8 * (1 - 1e-9)
-          -- beyond the last knot: the whole table's pace, at most a second an id
-          else least(greatest((v_times[i] - v_times[1]) / greatest(v_ids[i] - v_ids[1], 1)::float8, 0.001), 1000) end;
+          when i < cardinality(v_ids) then (v_times[i + 1] - v_times[i]) / (v_ids[i + 1]::numeric - v_ids[i])::float8 * (1 - 1e-9)
+          else v_pace end;
       end loop;
       v_time := format('least(pg_catalog.floor((%3$L::float8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])] + (greatest($1, %1$s::int8) - (%2$L::int8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])])::float8 * (%4$L::float8[])[pg_catalog.width_bucket(greatest($1, %1$s::int8), %2$L::int8[])]), 281474976710655)::int8',
         quote_literal(v_ids[1]), v_ids, v_times, v_slopes);

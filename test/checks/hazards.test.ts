@@ -361,6 +361,18 @@ describe('rows', () => {
     ]);
   });
 
+  test('a bigint key is used up at its last value, to the last digit', async () => {
+    await scene.db.sql(
+      'create table big (id bigint primary key); insert into big values (9223372036854775807)',
+    );
+    const text = shopPlan.replace('orders]', 'orders, big]');
+    const found = await hazard('sequence-at-end', text);
+    expect(found.map((h) => h.on)).toEqual(['big.id']);
+    expect(found[0]?.message).toContain('its highest key is 9223372036854775807 of 9223372036854775807');
+    await scene.db.sql('update big set id = 9223372036854775806');
+    expect(await scene.stops(text)).toEqual(['sequence-nearly-full big.id']);
+  });
+
   test('an integer key that no phase moves is a note', async () => {
     await scene.db.sql('create table apart (id bigint primary key)');
     expect((await scene.judged()).notes.map((h) => `${h.hazard} ${h.on}`)).toContain(

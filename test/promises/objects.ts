@@ -81,6 +81,7 @@ export const promises: Kept[] = [
         'a sequence with little room left is to be accepted, one at its end stops the phase',
       ],
       ['test/checks/hazards.test.ts', 'a key without a sequence whose type is used up stops the phase'],
+      ['test/checks/hazards.test.ts', 'a bigint key is used up at its last value, to the last digit'],
     ],
   },
   {
@@ -128,6 +129,20 @@ export const promises: Kept[] = [
       [
         'test/activities/real-databases.test.ts',
         'goes through cleanup, and the schema rekey can be dropped afterwards without breaking anything',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Keys may be any that bigint has, from its lowest to its highest, also where all of them are negative; version 7 keeps their order',
+    tests: [
+      [
+        'test/activities/far-keys.test.ts',
+        'go forward, keep their order, lead every reference to the same row, and go back',
+      ],
+      [
+        'test/activities/far-keys.test.ts',
+        'can be inserted by clients while tables are filled, whatever keys there were before',
       ],
     ],
   },

@@ -2,13 +2,14 @@ import { quoteIdent, quoteTable } from '../../catalog/quote.js';
 import type { Hazard } from '../../errors.js';
 import type { HazardContext } from './context.js';
 
-const largest: Record<string, number> = {
-  smallint: 32_767,
-  integer: 2_147_483_647,
-  bigint: 2 ** 63,
+// beyond 2 ** 53 a number would round, and the end of bigint would never be reached
+const largest: Record<string, bigint> = {
+  smallint: 32_767n,
+  integer: 2_147_483_647n,
+  bigint: 2n ** 63n - 1n,
 };
-/** From this share on it is a hazard: until cleanup every new row still takes an integer. */
-const much = 0.8;
+/** From this percentage on it is a hazard: until cleanup every new row still takes an integer. */
+const much = 80n;
 
 /** Until cleanup new rows get their legacy integer from the old sequence, or from Rekey's where the key has none. */
 export async function keyRoom({ view, database }: HazardContext): Promise<Hazard[]> {
@@ -20,18 +21,18 @@ export async function keyRoom({ view, database }: HazardContext): Promise<Hazard
     const limit = largest[column?.type ?? ''];
     if (!column || limit === undefined) continue;
     const { sequence } = column;
-    const end = sequence ? Math.min(limit, Number(sequence.max)) : limit;
+    const end = sequence && BigInt(sequence.max) < limit ? BigInt(sequence.max) : limit;
     const last = sequence
       ? await numberOf(
           database,
-          `select last_value::float8 as n from ${quoteTable(sequence.schema, sequence.name)}`,
+          `select last_value::text as n from ${quoteTable(sequence.schema, sequence.name)}`,
         )
       : await numberOf(
           database,
-          `select pg_catalog.max(${quoteIdent(domain.column)})::float8 as n from ${view.sqlTable(domain.root)}`,
+          `select pg_catalog.max(${quoteIdent(domain.column)})::text as n from ${view.sqlTable(domain.root)}`,
         );
-    const step = sequence ? Number(sequence.increment) : 1;
-    if (step < 0 || last === null || last < end * much) continue;
+    const step = BigInt(sequence?.increment ?? 1);
+    if (step < 0n || last === null || last * 100n < end * much) continue;
     const atEnd = last + step > end;
     const on = `${domain.root}.${domain.column}`;
     const what = sequence
@@ -50,7 +51,7 @@ export async function keyRoom({ view, database }: HazardContext): Promise<Hazard
   return found;
 }
 
-async function numberOf(database: HazardContext['database'], text: string): Promise<number | null> {
-  const [row] = await database.query<{ n: number | null }>(text);
-  return row?.n ?? null;
+async function numberOf(database: HazardContext['database'], text: string): Promise<bigint | null> {
+  const [row] = await database.query<{ n: string | null }>(text);
+  return row?.n == null ? null : BigInt(row.n);
 }
