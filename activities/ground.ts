@@ -4,6 +4,7 @@ import { readDocument, storeDocument } from '../src/postgres/documents.js';
 import {
   type FingerprintDifference,
   fingerprintDifference,
+  namesOf,
   type OwnObjects,
   readFingerprint,
 } from '../src/postgres/fingerprint.js';
@@ -46,10 +47,44 @@ export async function compareGround(work: Ground, moment: 'before' | 'after'): P
   });
 }
 
-/** What closes the way back of a phase whose keys are swapped, in words; null where nothing does. Writes nothing. */
-export async function whatClosesTheWayBack(work: Ground): Promise<string | null> {
-  const judged = await judgeGround(work, 'after');
-  return judged?.refused ? inWords(judged.refused) : null;
+/** Tables whose keys later phases move, so that what hangs on them is not as this phase's cutover left it. */
+export interface MovedLater {
+  oids: number[];
+  tables: string[];
+}
+
+/**
+ * What closes the way back of a phase whose keys are swapped, in words; null where nothing does. While later phases stand,
+ * only what hangs on none of their tables counts: the rest may be their own work, and is looked at when they are back.
+ * Writes nothing.
+ */
+export async function whatClosesTheWayBack(work: Ground, later: MovedLater): Promise<string | null> {
+  const difference = await differenceOf(work, 'after');
+  if (difference === null) return null;
+  const found = later.oids.length > 0 ? await withoutLater(work, difference.found, later) : difference.found;
+  const judged = await judge(work, { ...difference, found }, 'back');
+  return judged.refused && inWords(judged.refused);
+}
+
+/** Of what is gone only a name with its table in it tells where it was. */
+const namesItsTable = /^(?:(?:column|constraint|trigger|policy|rule) .* on|table) (.*)$/;
+
+async function withoutLater(
+  { session }: Ground,
+  { appeared, gone, changed }: FingerprintDifference,
+  later: MovedLater,
+): Promise<FingerprintDifference> {
+  const { lines } = await readFingerprint(session, later.oids);
+  const theirs = new Set(namesOf(lines));
+  const tables = new Set(later.tables);
+  return {
+    appeared: appeared.filter((name) => !theirs.has(name)),
+    gone: gone.filter((name) => {
+      const table = namesItsTable.exec(name)?.[1];
+      return table !== undefined && !tables.has(table);
+    }),
+    changed: changed.filter((name) => !theirs.has(name)),
+  };
 }
 
 /**
@@ -67,8 +102,10 @@ export async function keepOthersBeforeUndo(work: PhaseWork): Promise<void> {
 
 async function judgeGround(work: Ground, moment: 'before' | 'after') {
   const difference = await differenceOf(work, moment);
-  if (difference === null) return null;
-  const direction = moment === 'before' ? 'forward' : 'back';
+  return difference && judge(work, difference, moment === 'before' ? 'forward' : 'back');
+}
+
+function judge(work: Ground, difference: Difference, direction: 'forward' | 'back') {
   return judgeDifference(
     work.session,
     difference.found,
@@ -78,8 +115,14 @@ async function judgeGround(work: Ground, moment: 'before' | 'after') {
   );
 }
 
+interface Difference {
+  found: FingerprintDifference;
+  kept: string[];
+  lines: string[];
+}
+
 /** Null where nothing differs. A kill between the cutover's commit and the next statement leaves nothing to compare with. */
-async function differenceOf(work: Ground, moment: 'before' | 'after') {
+async function differenceOf(work: Ground, moment: 'before' | 'after'): Promise<Difference | null> {
   const { session, ref } = work;
   const hash = (await readPhase(session, ref.phase))?.fingerprint;
   const document = hash ? await readDocument(session, hash) : null;

@@ -7,7 +7,7 @@ import { closeGate, newestOpening } from '../src/postgres/gates.js';
 import { releaseOwner, takeOwner, undoCluster } from '../src/postgres/ownership.js';
 import { type PhaseRow, readPhases, setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
-import { noWayBack } from '../src/report/way-back.js';
+import { isOnlyOrder, noWayBack } from '../src/report/way-back.js';
 import type { Attempt } from './attempt.js';
 import { dropColumns } from './columns.js';
 import type { PhaseRef, ValidationResult } from './contract.js';
@@ -98,10 +98,14 @@ async function reopen(session: Session, phase: string): Promise<void> {
 async function phasesToUndo(session: Session): Promise<PhaseRow[]> {
   const rows = (await readPhases(session)).filter((row) => row.state !== 'rolled-back').reverse();
   for (const row of rows) {
+    if (row.kind === 'cleanup') {
+      const way = await wayBackOf(session, row);
+      if (!way.open) throw noWayBack(row.phase, way.because);
+      continue;
+    }
     // asked of each as if the later ones were back already: order is not what closes the way
-    if (row.kind !== 'cleanup') continue;
-    const way = await wayBackOf(session, row);
-    if (!way.open) throw noWayBack(row.phase, way.because);
+    const way = await wayBackNow(session, row);
+    if (!way.open && !isOnlyOrder(way)) throw closed(row.phase, way.because);
   }
   return rows;
 }

@@ -1,11 +1,11 @@
 import { readMembers } from '../src/postgres/members.js';
 import { type PhaseRow, readPhases } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
-import { wayBackByJournal } from '../src/report/way-back.js';
+import { isOnlyOrder, wayBackByJournal } from '../src/report/way-back.js';
 import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { PhaseRef, WayBack } from './contract.js';
-import { whatClosesTheWayBack } from './ground.js';
+import { type MovedLater, oidsOf, whatClosesTheWayBack } from './ground.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { buildPhase, withStep } from './phase-work.js';
 
@@ -17,16 +17,43 @@ export function wayBack(ref: PhaseRef, attempt: Attempt): Promise<WayBack> {
   }));
 }
 
-/** By the journal and by the catalog as it is at this moment: for a step, and for whoever has only the database. */
+/**
+ * By the journal and by the catalog as it is at this moment: for a step, and for whoever has only the database. A phase that
+ * later ones keep from going back is looked at, too: who undoes them all has to know before the first.
+ */
 export async function wayBackNow(session: Session, row: PhaseRow): Promise<WayBack> {
   const answer = await wayBackOf(session, row);
-  if (!answer.open || row.kind !== 'tables' || !row.cutOver || row.catalogDocument === null) return answer;
+  if (
+    !(answer.open || isOnlyOrder(answer)) ||
+    row.kind !== 'tables' ||
+    !row.cutOver ||
+    row.catalogDocument === null
+  )
+    return answer;
   const { plan, phase } = await planOf(session, row);
   if (phase.kind !== 'tables') return answer;
   const catalog = await catalogOf(session, row);
   const built = buildPhase(plan, phase, catalog, await legacyColumnsOf(session, row.phase));
-  const closed = await whatClosesTheWayBack({ session, ref: { phase: row.phase }, catalog, ...built });
+  const later = await movedLater(session, row);
+  const closed = await whatClosesTheWayBack({ session, ref: { phase: row.phase }, catalog, ...built }, later);
   return closed === null ? answer : { open: false, because: closedBy(closed) };
+}
+
+/** By the phases that came later and stand. */
+async function movedLater(session: Session, { position }: PhaseRow): Promise<MovedLater> {
+  const later: MovedLater = { oids: [], tables: [] };
+  for (const row of await readPhases(session)) {
+    if (row.position <= position || row.state === 'rolled-back') continue;
+    // before its preflight has kept the catalog a phase changes nothing
+    if (row.kind !== 'tables' || row.catalogDocument === null) continue;
+    const { plan, phase } = await planOf(session, row);
+    if (phase.kind !== 'tables') continue;
+    const catalog = await catalogOf(session, row);
+    const { view } = buildPhase(plan, phase, catalog, await legacyColumnsOf(session, row.phase));
+    later.oids.push(...oidsOf({ catalog, view }));
+    later.tables.push(...view.substitution.tables);
+  }
+  return later;
 }
 
 function closedBy(what: string): string {

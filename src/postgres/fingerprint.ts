@@ -57,6 +57,11 @@ export function fingerprintDifference(
   return appeared.length + gone.length + changed.length > 0 ? { appeared, gone, changed } : null;
 }
 
+/** Which things these lines tell of. */
+export function namesOf(lines: readonly string[]): string[] {
+  return [...byName(lines).keys()];
+}
+
 function byName(lines: readonly string[]): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of lines) {

@@ -17,7 +17,12 @@ export function whatKeepsFromUndo<
   P extends { phase: string; kind: string; state: string; wayBack: WayBackSaid },
 >(phases: P[]): P | null {
   const stands = phases.filter((p) => p.state !== 'rolled-back' && p.kind !== 'foundation');
-  return stands.findLast(({ wayBack }) => !wayBack.open && !wayBack.because.endsWith(cameLater)) ?? null;
+  return stands.findLast(({ wayBack }) => !wayBack.open && !isOnlyOrder(wayBack)) ?? null;
+}
+
+/** Closed by nothing but the order in which phases go back. */
+export function isOnlyOrder({ open, because }: WayBackSaid): boolean {
+  return !open && because.endsWith(cameLater);
 }
 
 /** Cleanup has dropped: no cancel and no undo helps any more. */

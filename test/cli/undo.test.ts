@@ -142,10 +142,30 @@ describe('rekey undo, with Temporal gone', () => {
     expect(refused.stderr).toMatch(/badges/);
     expect(existsSync(noted)).toBe(false);
     await database.sql('drop table badges');
-    const again = await undo('--by', 'ann', '--yes');
+    const again = await undo('--temporal-is-gone', '--by', 'ann', '--yes');
     expect(again.code).toBe(0);
     expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
+  });
+
+  it('of several phases looks at the ground of each before the first hook: a later phase is no foreign change, a table on the new keys of an older one is', async () => {
+    await run.forward('people');
+    await run.forward('orders');
+    const well = await rekey(['doctor', 'shop'], env);
+    expect([well.code, well.stdout]).toEqual([0, expect.stringMatching(/undo all/)]);
+    expect((await undo('--temporal-is-gone')).stdout).not.toMatch(/NOT/);
+    await database.sql('create table badges (id serial primary key, person_id uuid references people)');
+    const after = await dumpOf(database.ownerUrl, version);
+    const told = /people can (NOT go back|not be undone): the schema was changed[^;]*badges/;
+    expect((await rekey(['doctor', 'shop'], env)).stdout.replace(/\s+/g, ' ')).toMatch(told);
+    expect((await undo('--temporal-is-gone')).stdout.replace(/\s+/g, ' ')).toMatch(told);
+    const refused = await undo('--temporal-is-gone', '--by', 'ann', '--yes');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('undo.way-closed')]);
+    expect(existsSync(noted)).toBe(false);
+    expect(await dumpOf(database.ownerUrl, version)).toBe(after);
+    await database.sql('drop table badges');
+    expect((await undo('--temporal-is-gone', '--by', 'ann', '--yes')).code).toBe(0);
+    expect(await dumpOf(database.ownerUrl, version)).toBe(before);
   });
 
   it('that died behind its last phase lets go of the database when it is typed again', async () => {
