@@ -158,7 +158,8 @@ function wayOutText(connection: string, { database, standing, temporal }: Examin
       lines.push(['restore', 'a backup, into another database: rekey restore --help']);
   } else if (open.length > 0) {
     const gone = temporal !== null && temporal.answer === null ? ' --temporal-is-gone' : '';
-    lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints that, too']);
+    if (!(database.owner && isUndo(database.owner)))
+      lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints that, too']);
     lines.push([
       'undo all',
       `without Temporal: rekey undo ${connection}${gone} says what it would do${database.owner && temporal?.answer?.state === 'RUNNING' ? ', once the owner is cancelled' : ''}`,
