@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { RekeyError } from '../src/errors.js';
 import type { HookMoment } from '../src/plan/model.js';
+import { lockForSession } from '../src/postgres/advisory.js';
 import { openSession } from '../src/postgres/connect.js';
 import { closeGate, newestOpening } from '../src/postgres/gates.js';
 import { releaseOwner, takeOwner, undoCluster } from '../src/postgres/ownership.js';
@@ -46,9 +47,18 @@ const longestPause = 30_000;
  * with the same guarantees, from what the schema rekey and the catalog say; no plan file is read. Interrupted anywhere it
  * can be called again. It takes the database from whichever run owns it, so that run must be closed or gone for good.
  * Locks: those of the steps; ACCESS EXCLUSIVE under the plan's budget for the swap back. Throws what the steps throw, and
- * BadInput `undo.no-way-back` where a phase can't go back.
+ * BadInput `undo.no-way-back` where a phase can't go back, `undo.other-undo` where another undo runs.
  */
-export async function undoAll(options: UndoOptions): Promise<Undone> {
+export function undoAll(options: UndoOptions): Promise<Undone> {
+  return withSession(options.connection, async (session) => {
+    // held by a session of its own to the end: an undo that dies lets go of it
+    const lock = await lockForSession(session, { phase: '', step: 'undo' });
+    if (!lock.had) throw otherUndo(lock.pid);
+    return undoAlone(options);
+  });
+}
+
+async function undoAlone(options: UndoOptions): Promise<Undone> {
   const { connection, by, say } = options;
   const id = randomUUID();
   const run = { workflowId: `undo by ${by}`, firstRunId: id, runId: id, namespace: 'none' };
@@ -188,6 +198,15 @@ async function withSession<T>(connection: string, fn: (session: Session) => Prom
   } finally {
     await session.close();
   }
+}
+
+function otherUndo(pid: number | null): RekeyError {
+  return new RekeyError('BadInput', {
+    code: 'undo.other-undo',
+    message: `another undo runs (${pid === null ? 'its backend is not to be seen by this role' : `pid ${pid}`})`,
+    remedy:
+      'Wait for it, or end its command and type this one again: it goes on where that one stopped. If nobody has its terminal, pg_terminate_backend of that pid, and of the other sessions `rekey undo`, ends it.',
+  });
 }
 
 function closed(phase: string, because: string): RekeyError {

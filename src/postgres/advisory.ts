@@ -46,15 +46,32 @@ export async function withStepLock<T>(
   }
 }
 
+/**
+ * Takes the advisory lock of this work until the session ends, however it ends, if nobody has it; else says who has, as far
+ * as this role may see.
+ */
+export async function lockForSession(
+  session: Session,
+  work: Work,
+): Promise<{ had: true } | { had: false; pid: number | null }> {
+  const key = advisoryKey(work);
+  if (await tryLock(session, key)) return { had: true };
+  return { had: false, pid: (await holderOf(session, key))?.pid ?? null };
+}
+
+async function tryLock(session: Session, key: string): Promise<boolean> {
+  const { had } = await session.one<{ had: boolean }>(
+    'select pg_catalog.pg_try_advisory_lock($1::bigint) as had',
+    [key],
+  );
+  return had;
+}
+
 async function acquire(session: Session, work: Work, key: string, options: AdvisoryOptions): Promise<void> {
   const { grace = 30_000, giveUp = 300_000, onWait } = options;
   const started = Date.now();
   for (;;) {
-    const { had } = await session.one<{ had: boolean }>(
-      'select pg_catalog.pg_try_advisory_lock($1::bigint) as had',
-      [key],
-    );
-    if (had) return;
+    if (await tryLock(session, key)) return;
     const waited = Date.now() - started;
     onWait?.(waited);
     if (waited >= giveUp) {

@@ -107,6 +107,15 @@ describe('rekey undo, with Temporal gone', () => {
     await reader.query('begin; select count(*) from people');
     const first = startRekey(['undo', 'shop', '--temporal-is-gone', '--by', 'ann', '--yes'], env);
     await first.says(/waits: swapKeysBack/);
+    const second = await undo('--by', 'bob', '--yes');
+    expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/another undo runs \(pid \d+\)/)]);
+    expect(await database.sql('select workflow_id from rekey.owner')).toEqual([
+      { workflow_id: 'undo by ann' },
+    ]);
+    // what Temporal could tell of is not said where none has a part
+    const during = (await rekey(['doctor', 'shop'], env)).stdout;
+    expect(during).toMatch(/undo all +without Temporal/);
+    expect(during).not.toMatch(/rollBackPhase/);
     first.child.kill('SIGKILL');
     await first.ended;
     await reader.query('commit');
