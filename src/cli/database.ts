@@ -61,9 +61,29 @@ export function withDatabase<T>(connection: string, fn: (session: Session) => Pr
 
 /** The same in one read-only transaction: one snapshot. The name of a connection, never a URL: arguments can be read by everybody. */
 export function onDatabase<T>(connection: string, fn: (session: Session) => Promise<T>): Promise<T> {
-  return withDatabase(connection, (session) =>
-    session.transaction(() => fn(session), 'isolation level repeatable read read only'),
+  return withDatabase(connection, async (session) => {
+    try {
+      return await session.transaction(() => fn(session), 'isolation level repeatable read read only');
+    } catch (error) {
+      throw (await notItsOwner(session, error)) ?? error;
+    }
+  });
+}
+
+/** Whose the schema rekey is, where this role may not read it; null where it is another privilege that is missing. */
+async function notItsOwner(session: Session, error: unknown): Promise<RekeyError | null> {
+  if (!(error instanceof RekeyError) || error.code !== 'privilege.missing') return null;
+  const [schema] = await session.query<{ owner: string; role: string }>(
+    `select n.nspowner::regrole::text as owner, current_user::regrole::text as role from pg_catalog.pg_namespace n
+     where n.nspname = 'rekey' and not pg_catalog.pg_has_role(n.nspowner, 'usage')`,
   );
+  if (!schema) return null;
+  return new RekeyError('BadInput', {
+    code: 'privilege.schema-rekey',
+    message: `the role ${schema.role} may not read the schema rekey, which belongs to ${schema.owner}`,
+    remedy: `Name a connection of ${schema.owner}, or of a member: grant ${schema.owner} to ${schema.role}.`,
+    sqlstate: '42501',
+  });
 }
 
 function refuseUrl(connection: string): void {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { wayBackNow } from '../../activities/way-back.js';
+import { quoteIdent } from '../catalog/quote.js';
 import { isUndo } from '../postgres/ownership.js';
 import { type DatabaseStatus, readDatabaseStatus } from '../report/database-status.js';
 import { readStanding, type Standing, type StandingPhase } from '../report/standing.js';
 import type { TemporalStatus } from '../report/temporal-status.js';
-import { whatKeepsFromUndo } from '../report/way-back.js';
+import { isCleanedUp, isOnlyOrder, whatKeepsFromUndo } from '../report/way-back.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { bytes, columns, duration, heading, number, plural, wrap } from './layout.js';
@@ -57,7 +58,7 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
       : []),
     ...disabled.map(
       (t) =>
-        `${t.disabled.join(', ')} on ${t.table} is not ENABLE ALWAYS: rows are written past it; alter table ${t.table} enable always trigger "${t.disabled[0]}", then let the phase validate`,
+        `${t.disabled.join(', ')} on ${t.table}: not ENABLE ALWAYS, so that rows are written past Rekey; alter table ${t.table} ${t.disabled.map((name) => `enable always trigger ${quoteIdent(name)}`).join(', ')}, then let the phase validate`,
     ),
     ...standing.invalidIndexes.map(
       (i) =>
@@ -68,6 +69,10 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
       .map(
         (p) => `phase ${p.phase} is rolled back, and ${plural(p.columns, 'column')} of it are still there`,
       ),
+    ...standing.phases
+      .filter((p) => p.kind === 'tables' && p.state !== 'rolled-back' && p.cutOver)
+      .filter(({ wayBack }) => !wayBack.open && !isOnlyOrder(wayBack) && !isCleanedUp(wayBack))
+      .map((p) => `the way back of phase ${p.phase} is closed: ${p.wayBack.because}`),
   ];
 }
 

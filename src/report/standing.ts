@@ -43,7 +43,7 @@ export async function readStanding(session: Session, ask: AskWayBack): Promise<S
     phases: await standingPhases(session, ask),
     triggers: await session.query(
       `select g.tgrelid::regclass::text as "table", pg_catalog.json_agg(g.tgname order by g.tgname) as triggers,
-         coalesce(pg_catalog.json_agg(g.tgname) filter (where g.tgenabled <> 'A'), '[]'::json) as disabled
+         coalesce(pg_catalog.json_agg(g.tgname order by g.tgname) filter (where g.tgenabled <> 'A'), '[]'::json) as disabled
        from pg_catalog.pg_trigger g join pg_catalog.pg_proc f on f.oid = g.tgfoid
        where f.pronamespace = 'rekey'::regnamespace and not g.tgisinternal group by 1 order by 1`,
     ),

@@ -25,6 +25,13 @@ export function isOnlyOrder({ open, because }: WayBackSaid): boolean {
   return !open && because.endsWith(cameLater);
 }
 
+const cleanedUp = 'cleanup has dropped its legacy columns';
+
+/** Closed as the plan wants it. */
+export function isCleanedUp({ open, because }: WayBackSaid): boolean {
+  return !open && because === cleanedUp;
+}
+
 /** Cleanup has dropped: no cancel and no undo helps any more. */
 export function noWayBack(phase: string, because: string): RekeyError {
   return new RekeyError('BadInput', {
@@ -47,8 +54,7 @@ export function wayBackByJournal(
     return row.state === 'open' && !hasDropped
       ? { open: true, because: 'nothing has been dropped yet' }
       : { open: false, because: 'cleanup has dropped legacy columns' };
-  if (memberStates.includes('cleaned'))
-    return { open: false, because: 'cleanup has dropped its legacy columns' };
+  if (memberStates.includes('cleaned')) return { open: false, because: cleanedUp };
   const later = begun
     .filter((r) => r.position > row.position && r.state !== 'rolled-back')
     .map((r) => r.phase);
