@@ -66,7 +66,7 @@ describe('Keys at both ends of bigint', () => {
   it('go forward, keep their order, lead every reference to the same row, and go back', async () => {
     await run.forward('far');
     const rows = await database.query<{ id: string; next: string | null }>(
-      `select rekey.old_key('ends', id)::text as id, rekey.old_key('ends', next_id)::text as next from ends order by 1::text`,
+      `select rekey.old_key('ends', id)::text as id, rekey.old_key('ends', next_id)::text as next from ends`,
     );
     expect(new Map(rows.map(({ id, next }) => [id, next]))).toEqual(
       new Map(ends.map((id, at) => [id, ends[at + 1] ?? null])),
@@ -91,5 +91,14 @@ describe('Keys at both ends of bigint', () => {
     expect(
       await database.query('select count(*)::int as rows, count(distinct id)::int as keys from below'),
     ).toEqual([{ rows: 1003, keys: 1003 }]);
+    for (const table of ['below', 'timed'])
+      expect(
+        await database.query(
+          `select count(*)::int as before from (
+             select substring(id::text from 1 for 13) as ms,
+               lag(substring(id::text from 1 for 13)) over (order by rekey.old_key('${table}', id)) as of_lower from ${table}) t
+           where of_lower > ms`,
+        ),
+      ).toEqual([{ before: 0 }]);
   }, 120_000);
 });
