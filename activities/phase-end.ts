@@ -8,7 +8,7 @@ import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { Cluster } from './cluster.js';
 import type { PhaseOutcome, PhaseRef, PhaseRequest, PhaseState, RunRef } from './contract.js';
-import { withStep } from './phase-work.js';
+import { assertEndsSo, withStep } from './phase-work.js';
 import { phasesBegun } from './read-plan.js';
 
 /**
@@ -27,6 +27,7 @@ export function closePhase(
   attempt: Attempt,
 ): Promise<PhaseOutcome> {
   return withStep('closePhase', input, attempt, async (work) => {
+    assertEndsSo(work.record, input.outcome);
     const outcome = await outcomeOf(work.session, input.phase);
     await setPhaseState(work.session, input.phase, input.outcome);
     return outcome;

@@ -74,7 +74,7 @@ export async function withStep<R>(
           { phase: ref.phase, step: undoes[step] ?? step, ...range },
           { onWait: (ms) => attempt.heartbeat({ doing: step, waits: 'for an earlier attempt to end', ms }) },
           async () => {
-            const found = await recordOf(session, ref);
+            const found = await recordOf(session, ref, step);
             return fn({
               ...attempt,
               ...found,
@@ -177,7 +177,7 @@ export function cleanupOf(work: StepWork): CleanupPhase {
   return work.phase;
 }
 
-async function recordOf(session: Session, ref: PhaseRef) {
+async function recordOf(session: Session, ref: PhaseRef, step: string) {
   await assertOwner(session, ref.run);
   const record = await readPhase(session, ref.phase);
   if (!record || record.planHash !== ref.planHash) {
@@ -189,7 +189,31 @@ async function recordOf(session: Session, ref: PhaseRef) {
       remedy: 'Start the phase again, so that it is opened with the plan as it is.',
     });
   }
+  if (record.state !== 'open' && !(step in afterTheEnd)) throw ended(record);
   return { record, ...(await planOf(session, record)) };
+}
+
+/**
+ * What may be asked of a phase that has ended: a look, and its end, whose answer may have been lost. All else comes from a
+ * run that a reset has taken back: it would go forward in a phase that the journal calls rolled back.
+ */
+const afterTheEnd = { wayBack: true, closePhase: true };
+
+/** Throws NotOwner `phase.ended` where the phase has ended, and otherwise than so. */
+export function assertEndsSo(record: PhaseRow, outcome: 'done' | 'rolled-back'): void {
+  if (record.state !== 'open' && record.state !== outcome) throw ended(record);
+}
+
+function ended({ phase, state }: PhaseRow): RekeyError {
+  const isDone = state === 'done';
+  return new RekeyError('NotOwner', {
+    code: 'phase.ended',
+    message: `phase ${phase} is ${isDone ? 'done' : 'rolled back'} already, and this run was taken back to before that`,
+    remedy: isDone
+      ? 'Nothing is to be done: the phase stays done. To undo it start rollBackPhase.'
+      : 'Nothing is to be done: the phase stays rolled back. To move it start runPhase again.',
+    where: phase,
+  });
 }
 
 /** Failures go into the journal with PostgreSQL's own words; too many without progress end the tries. */

@@ -1,4 +1,5 @@
 import { RekeyError } from '../errors.js';
+import { sqlstateOf } from './from-postgres.js';
 import type { Session } from './session.js';
 
 export interface Owner {
@@ -52,13 +53,28 @@ export async function assertOwner(
   session: Session,
   run: Pick<Owner, 'workflowId' | 'firstRunId'>,
 ): Promise<void> {
-  const owner = await readOwner(session);
+  const owner = await readOwner(session).catch((error) => {
+    throw isSchemaGone(error)
+      ? lost('the database belongs to no run: the schema rekey is gone, the foundation was rolled back')
+      : error;
+  });
   if (owner && sameRun(owner, run)) return;
-  throw new RekeyError('NotOwner', {
+  throw lost(
+    owner ? `the database belongs to the run ${owner.workflowId}` : 'the database belongs to no run',
+  );
+}
+
+function lost(message: string): RekeyError {
+  return new RekeyError('NotOwner', {
     code: 'owner.lost',
-    message: owner ? `the database belongs to the run ${owner.workflowId}` : 'the database belongs to no run',
+    message,
     remedy: 'End this run; `rekey status` shows the one that goes on.',
   });
+}
+
+/** Undefined schema or table: nothing else of what is read here can be missing. */
+function isSchemaGone(error: unknown): boolean {
+  return ['3F000', '42P01'].includes(sqlstateOf(error) ?? '');
 }
 
 /** Lets go of the database, if it is ours. */

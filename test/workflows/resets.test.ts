@@ -2,6 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Status } from '../../src/decisions/status.js';
 import { gate, statusOf, until, untilState } from './harness.js';
 import { approveReal, hashOf, RealPhases, type Shop } from './real-phases.js';
+import { resetOf, taskBefore, taskThatCalled, to } from './reset.js';
 
 /** `temporal workflow reset` of real phases: the past is replayed up to a point, signals come again, the database stays as it is. */
 const plan = `version: 1
@@ -25,53 +26,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => real.close(), 60_000);
 
-const to = {
-  first: ['--type', 'FirstWorkflowTask'],
-  last: ['--type', 'LastWorkflowTask'],
-  event: (id: number) => ['--event-id', String(id)],
-};
-
-/** Resets the newest run, and answers when another one is there. */
-async function reset(handle: WorkflowHandle, where: string[]): Promise<WorkflowHandle> {
-  const before = (await real.client.workflow.getHandle(handle.workflowId).describe()).runId;
-  await real.harness.cli(
-    'workflow',
-    'reset',
-    '--workflow-id',
-    handle.workflowId,
-    ...where,
-    '--reason',
-    'test',
-  );
-  const newest = real.client.workflow.getHandle(handle.workflowId);
-  await until(
-    async () => (await newest.describe()).runId,
-    (run) => run !== before,
-  );
-  return newest;
-}
-
-/** The workflow task that was completed last before this signal came. */
-async function taskBefore(handle: WorkflowHandle, signal: string, nth = 1): Promise<number> {
-  const { events = [] } = await handle.fetchHistory();
-  let task = 0;
-  let seen = 0;
-  for (const event of events ?? []) {
-    if (event.workflowTaskCompletedEventAttributes) task = Number(event.eventId);
-    if (event.workflowExecutionSignaledEventAttributes?.signalName === signal) seen += 1;
-    if (seen === nth) return task;
-  }
-  throw new Error(`no ${signal} was sent ${nth} times`);
-}
-
-/** The workflow task that asked for this activity. */
-async function taskThatCalled(handle: WorkflowHandle, activity: string): Promise<number> {
-  const { events } = await handle.fetchHistory();
-  const asked = events?.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity,
-  );
-  return Number(asked?.activityTaskScheduledEventAttributes?.workflowTaskCompletedEventId);
-}
+const reset = (handle: WorkflowHandle, where: string[]) => resetOf(real, handle, where);
 
 const decisions = ({ database }: Shop) =>
   database.query<{ checkpoint: string; verdict: string; opening: number }>(
