@@ -50,6 +50,29 @@ export function problemText(problem: {
   ].join('\n');
 }
 
+/**
+ * The steps of `undo` are those of a phase, whose remedies speak of the workflow that would try them again; here it is whoever
+ * reads it.
+ */
+export function toldToTypeAgain(error: unknown): unknown {
+  if (!(error instanceof RekeyError)) return error;
+  return new RekeyError(error.type, { ...error.details, remedy: typedAgain(error.remedy) });
+}
+
+const resolved = /\bresolve(?: \S+| the step)? with retry(?: or rollback)?(?:, or type the command again)?/gi;
+
+function typedAgain(remedy: string): string {
+  return remedy
+    .replace(/,? (?:and )?start (?:the worker|it) again(?=[.,]|$)/, '')
+    .replace(resolved, (text) => `${text.startsWith('R') ? 'Type' : 'type'} the same command again`)
+    .replace(/, or roll the phase back(?: and start it again)?/, '')
+    .replace(
+      /\b(?:in the worker's environment|in the environment of every worker)\b/,
+      'in the environment of this command',
+    )
+    .replace(/\bon (?:the|every) worker\b/, 'here');
+}
+
 /** Remedies speak to whoever reads a workflow; on a terminal it is this very command that looked. */
 function here(remedy: string): string {
   return remedy.replace(/\bin the environment of the worker\b/, 'in the environment of this command');

@@ -9,6 +9,7 @@ import type { TemporalStatus } from '../report/temporal-status.js';
 import { noWayBack, whatKeepsFromUndo } from '../report/way-back.js';
 import { onDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { toldToTypeAgain } from './failure.js';
 import { onInterrupt } from './interrupt.js';
 import { columns, plural, wrap } from './layout.js';
 import { print } from './output.js';
@@ -60,6 +61,8 @@ export function addUndo(program: Command, done: (code: ExitCode) => void): void 
         foundation: flags.foundation ?? false,
         signal: onInterrupt(interrupted()),
         say,
+      }).catch((error) => {
+        throw toldToTypeAgain(error);
       });
       print(
         flags.json

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { exitCodeOf, exitCodes } from '../../src/cli/exit-codes.js';
-import { failureText } from '../../src/cli/failure.js';
+import { failureText, toldToTypeAgain } from '../../src/cli/failure.js';
 import { hazardsText } from '../../src/cli/hazards-text.js';
 import { bytes, columns, duration, wrap } from '../../src/cli/layout.js';
 import { RekeyError } from '../../src/errors.js';
@@ -17,6 +18,40 @@ test('a bug is told as one, without its text or its stack: they may hold rows', 
   const text = failureText(new TypeError('cannot read 4711 of Smith'));
   expect(text).toContain('internal error (TypeError)');
   expect(text).not.toMatch(/Smith| {4}at /);
+});
+
+const retold = (remedy: string) =>
+  (toldToTypeAgain(new RekeyError('StepFailed', { code: 'c', message: 'm', remedy })) as RekeyError).remedy;
+
+test.each([
+  [
+    'Make room on the server, then resolve with retry.',
+    'Make room on the server, then type the same command again.',
+  ],
+  ['Resolve preflight with retry, or roll the phase back.', 'Type the same command again.'],
+  [
+    'Find out who dropped it, then resolve with retry or rollback.',
+    'Find out who dropped it, then type the same command again.',
+  ],
+  [
+    'Grant what is missing, then resolve with retry, or type the command again.',
+    'Grant what is missing, then type the same command again.',
+  ],
+  [
+    "Set X in the worker's environment to a directory, start the worker again, then resolve with retry.",
+    'Set X in the environment of this command to a directory, then type the same command again.',
+  ],
+])('undo has no workflow that could be told to try again: "%s"', (remedy, here) => {
+  expect(retold(remedy)).toBe(here);
+});
+
+test('whatever error an undo ends with, nobody is told to resolve a step or to start a worker', () => {
+  const cells = readFileSync('docs/errors.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split(' | ').at(-1)?.replace(/ \|$/, '') ?? '');
+  expect(cells.filter((cell) => /with retry/.test(cell)).length).toBeGreaterThan(20);
+  expect(cells.map(retold).filter((cell) => /with retry|start the worker/.test(cell))).toEqual([]);
 });
 
 test.each([
