@@ -5,6 +5,7 @@ import type { Database } from './database.js';
 import { adoptedReferences } from './hazards/adopted.js';
 import type { HazardContext, HazardFamily } from './hazards/context.js';
 import { disk } from './hazards/disk.js';
+import { eventTriggers } from './hazards/event-triggers.js';
 import { keyRoom } from './hazards/key-room.js';
 import { locks } from './hazards/locks.js';
 import { notCarriedOver } from './hazards/not-carried-over.js';
@@ -60,6 +61,7 @@ export async function findHazards(context: HazardContext): Promise<Hazard[]> {
   const { database, view, statements, phase } = context;
   const found: Hazard[] = [
     ...(await server(database, view.version, phase.map.pauseWhen.oldestTransaction ?? oldestTransaction)),
+    ...(await eventTriggers(database)),
     ...(await privileges(database, view)),
     ...statements.hazards,
   ];
@@ -95,6 +97,7 @@ export async function preflightWithoutTables(
 ): Promise<Judged> {
   const found = [
     ...(await server(database, version, plan.map.pauseWhen.oldestTransaction ?? oldestTransaction)),
+    ...(await eventTriggers(database)),
     ...(await privileges(database, null)),
     ...(phase.kind === 'foundation' ? await publicationsOfAll(database, plan, phase) : []),
   ];

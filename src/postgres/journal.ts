@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RekeyError } from '../errors.js';
 import { originalOf, sqlstateOf } from './from-postgres.js';
 import type { Result, Session } from './session.js';
@@ -133,11 +134,12 @@ export async function journalFailure(
 
 /** How long a backend waits for locks while this runs, by looking every 20 ms; ms, a lower bound. */
 export function watchLockWaits(watch: Session, pid: number): { stop: () => Promise<number> } {
-  let running = true;
+  // a statement that ends between two looks is not held up until the next one
+  const ended = new AbortController();
   let waited = 0;
   const loop = (async () => {
     let last = process.hrtime.bigint();
-    while (running) {
+    while (!ended.signal.aborted) {
       const [row] = await watch.query<{ waits: boolean }>(
         `select exists (select from pg_catalog.pg_locks where pid = $1::integer and not granted) as waits`,
         [pid],
@@ -145,12 +147,12 @@ export function watchLockWaits(watch: Session, pid: number): { stop: () => Promi
       const now = process.hrtime.bigint();
       if (row?.waits) waited += Number(now - last) / 1e6;
       last = now;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20, undefined, { signal: ended.signal });
     }
   })().catch(() => undefined);
   return {
     stop: async () => {
-      running = false;
+      ended.abort();
       await loop;
       return Math.round(waited);
     },

@@ -82,4 +82,24 @@ export const promises: Kept[] = [
     promise: 'Nothing that an operator sees in an incident is a stack trace',
     tests: [[night, 'nothing that was seen was a stack trace']],
   },
+  {
+    promise:
+      'rekey doctor finds what keeps Rekey from its work or closed a way back, and its command puts all of that right',
+    tests: [
+      ['test/cli/doctor.test.ts', 'prints one command that puts right all triggers of a table that are off'],
+      ['test/cli/doctor.test.ts', 'calls a way back ill that somebody has closed'],
+      ['test/cli/doctor.test.ts', 'tells a role that may not read the schema rekey whose it is'],
+      ['test/cli/doctor.test.ts', 'has nothing against a phase that cleanup has finished'],
+    ],
+  },
+  {
+    promise: 'What an undo ends with says what to type there, and speaks of no workflow',
+    tests: [
+      ['test/cli/text.test.ts', 'undo has no workflow that could be told to try again: "%s"'],
+      [
+        'test/cli/text.test.ts',
+        'whatever error an undo ends with, nobody is told to resolve a step or to start a worker',
+      ],
+    ],
+  },
 ];

@@ -251,4 +251,22 @@ export const promises: Kept[] = [
       ],
     ],
   },
+  {
+    promise:
+      'Event triggers of the database are named before anything is changed, and one that refuses is met by then',
+    tests: [
+      [
+        'test/checks/event-triggers.test.ts',
+        'an event trigger of the database is noted with its name, its function and when it runs, and stops nothing',
+      ],
+      [
+        'test/checks/event-triggers.test.ts',
+        'one that is disabled, or enabled for replica role only, is not noted',
+      ],
+      [
+        'test/checks/event-triggers.test.ts',
+        'one that refuses what Rekey has to do is met by the trial, with its own words, before anything is changed',
+      ],
+    ],
+  },
 ];

@@ -4,6 +4,7 @@ const killed = 'test/workflows/killed-and-cancelled.test.ts';
 const migration = 'test/workflows/migration.test.ts';
 const cancel = 'test/workflows/cancel.test.ts';
 const resets = 'test/workflows/resets.test.ts';
+const ended = 'test/workflows/resets-of-the-ended.test.ts';
 const terminate = 'test/workflows/terminate.test.ts';
 const outage = 'test/workflows/outage.test.ts';
 const namespace = 'test/workflows/namespace.test.ts';
@@ -237,6 +238,26 @@ export const promises: Kept[] = [
       'history of one look while a checkpoint waits',
       'days of looks, hourly, then every six hours',
       'days of map, eight ranges at a time',
+    ],
+  },
+  {
+    promise:
+      'A run that has ended and is reset goes nowhere: what is done stays done, what is rolled back stays rolled back, and what a rollback undid is undone once',
+    tests: [
+      [ended, 'a phase that was rolled back and is reset to %s goes no way forward, and stays rolled back'],
+      [
+        ended,
+        'a phase that was rolled back and is reset to its first task begins anew, as if it were started again',
+      ],
+      [ended, 'a phase that is done and is reset to its middle is done, and can be rolled back'],
+      [
+        ended,
+        'a rollback that is finished and is reset to its middle undoes nothing a second time, whatever became of the phase',
+      ],
+      [
+        ended,
+        'a foundation that was rolled back, its schema with it, and is reset to its middle makes nothing again',
+      ],
     ],
   },
 ];
