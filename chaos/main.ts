@@ -16,7 +16,7 @@ async function main(): Promise<void> {
     const rounds = results.take(options.merge.flatMap((path) => new Results(path).all()));
     return console.log(`${rounds} rounds are new in chaos/results.tsv`);
   }
-  const what = options.phase ?? 'whole';
+  const what = `${options.phase ?? 'whole'}${options.minutes ? '-minutes' : ''}`;
   const all = Array.from({ length: options.rounds }, (_, at) => options.seed + at);
   const seeds = options.repeat ? all : results.next(what, options.seed, options.rounds);
   const say = clock();
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   if (played > 0) say(`${played} of these rounds are in chaos/results.tsv already`);
   if (seeds.length === 0) return;
   const commit = commitOf(root);
-  const { setting, close } = await settingOf(options.phase);
+  const { setting, close } = await settingOf(options.phase, options.minutes);
   const stage = await Stage.set({ root });
   let ending = false;
   const end = async () => {
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
       if (!held) {
         broke += 1;
         console.log(
-          `       again: npm run chaos -- --rounds 1 --seed ${seed}${options.phase ? ` --phase ${options.phase}` : ''} --repeat`,
+          `       again: npm run chaos -- --rounds 1 --seed ${seed}${options.phase ? ` --phase ${options.phase}` : ''}${options.minutes ? ' --minutes' : ''} --repeat`,
         );
       }
       if (!options.repeat)

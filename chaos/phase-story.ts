@@ -5,6 +5,7 @@ import {
   backSteps,
   cleanupSteps,
   clocksOf,
+  cutsOf,
   describeMoment,
   forwardSteps,
   momentOf,
@@ -27,8 +28,13 @@ export const phaseStories = [
 ] as const;
 export type PhaseStory = (typeof phaseStories)[number];
 
-/** Pure. `last`: whether cleanup comes next, so that it can be part of the story. */
-export function phaseSchedule(seed: number, phase: string, last: boolean): Schedule<PhaseStory> {
+/** Pure. `last`: whether cleanup comes next, so that it can be part of the story. `minutes`: cuts of minutes only. */
+export function phaseSchedule(
+  seed: number,
+  phase: string,
+  last: boolean,
+  minutes = false,
+): Schedule<PhaseStory> {
   const random = numbersOf(seed);
   const drawn = oneOf(random, phaseStories);
   const story = drawn === 'cleaned-up' && !last ? 'kept' : drawn;
@@ -41,7 +47,7 @@ export function phaseSchedule(seed: number, phase: string, last: boolean): Sched
   return {
     seed,
     story,
-    strikes: strikesOf(random, places, 1 + Math.floor(random() * 4)),
+    strikes: minutes ? cutsOf(random, places) : strikesOf(random, places, 1 + Math.floor(random() * 4)),
     turn: momentOf(random, early ? { ...places, steps: forwardSteps } : places),
     clocks: clocksOf(random),
   };

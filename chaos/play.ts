@@ -31,7 +31,7 @@ export class Play {
       const schedule = wholeSchedule(seed, phases);
       return this.play(schedule, describeWholeStory(schedule), (world) => tellWhole(world, schedule));
     }
-    const schedule = phaseSchedule(seed, phase, phases.at(-2) === phase);
+    const schedule = phaseSchedule(seed, phase, phases.at(-2) === phase, this.setting.minutes);
     return this.play(schedule, describePhaseStory(schedule), (world) => tellPhase(world, schedule));
   }
 
@@ -44,7 +44,7 @@ export class Play {
     const story = `${told}; ${describeSchedule(schedule)}`;
     say(`seed ${schedule.seed}: ${story}`);
     // ten times what it takes on a machine with nothing else to do: rounds run beside other work
-    const patience = setting.phase === null ? 1_800_000 : 600_000;
+    const patience = setting.phase === null || setting.minutes ? 1_800_000 : 600_000;
     const result = await playRound({ stage, setting, base, schedule, tell, say, patience });
     return { ...result, seed: schedule.seed, story };
   }

@@ -52,6 +52,18 @@ export const forwardSteps = ['preflight', 'addColumns', 'map', 'buildTwins', 'va
 export const backSteps = ['swapKeysBack', 'dropTwins', 'unmap', 'dropColumns'];
 export const cleanupSteps = ['dropLegacy', 'buildIndexes', 'archiveMapping'];
 
+/** What strikes, for how long (ms), in a round whose outages take minutes. */
+const cuts = faultNames.filter((name) => / (unreachable|silent)$/.test(name));
+
+/** Cuts of the network only, one or two: each is longer than all that a step waits for by itself. */
+export function cutsOf(random: Random, places: Places): Strike[] {
+  return Array.from({ length: between(random, 1, 2) }, () => ({
+    fault: oneOf(random, cuts),
+    at: momentOf(random, places),
+    forMs: between(random, 60_000, 150_000),
+  }));
+}
+
 /** A seed's numbers; consecutive seeds have nothing in common. */
 export function numbersOf(seed: number): Random {
   return seeded(Math.imul(seed, 0x9e3779b1));

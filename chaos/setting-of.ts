@@ -6,8 +6,9 @@ import { wholeSetting } from './whole-setting.js';
 /** The setting in which this phase is disturbed: of the shop, or of the reference application; null for all phases of both. */
 export async function settingOf(
   phase: string | null,
+  minutes = false,
 ): Promise<{ setting: Setting; close: () => Promise<void> }> {
   if (phase === null) return wholeSetting();
-  if (isShopPhase(phase)) return { setting: shopSetting(phase), close: async () => undefined };
+  if (isShopPhase(phase)) return { setting: shopSetting(phase, { minutes }), close: async () => undefined };
   return testappSetting(phase, 2_000);
 }

@@ -17,6 +17,8 @@ export interface LoadVerdict {
 export interface Setting {
   /** the phase that is disturbed; null for all of them, one after the other */
   phase: string | null;
+  /** whether outages take minutes, and clients' transactions as long as real ones */
+  minutes?: boolean;
   /** run once beforehand, undisturbed, in the database that rounds are copied from */
   before: string[];
   /** the plan's text; its name is `chaos` */

@@ -12,13 +12,16 @@ const phases = ['foundation', 'stock', 'clients', 'cleanup'];
 export interface ShopOptions {
   /** role that owns the tables and that Rekey connects as; its own one unless said */
   owner?: string;
+  /** outages of minutes, reports and idle transactions as long as real ones */
+  minutes?: boolean;
 }
 
 /** Small tables with every kind of client on them: one phase takes seconds. */
-export function shopSetting(phase: string | null, { owner }: ShopOptions = {}): Setting {
+export function shopSetting(phase: string | null, { owner, minutes = false }: ShopOptions = {}): Setting {
   return {
     phase,
     phases,
+    minutes,
     before: phase === null ? [] : phases.slice(0, phases.indexOf(phase)),
     plan: clientPlan({ name: 'chaos' }),
     variables: {},
@@ -26,7 +29,7 @@ export function shopSetting(phase: string | null, { owner }: ShopOptions = {}): 
       await createClientTables(stage.postgres.superuserUrl, database, { rows, seed: 7, password, owner });
     },
     ownerUrl: (stage, database) => clientUrls(stage.postgres.superuserUrl, database, password, owner).owner,
-    startLoad: startShopLoad,
+    startLoad: (stage, database, seed) => startShopLoad(stage, database, seed, minutes ? real : short),
   };
 }
 
@@ -34,7 +37,16 @@ export function isShopPhase(phase: string): boolean {
   return phases.slice(1, -1).includes(phase);
 }
 
-export async function startShopLoad(stage: Stage, database: string, seed: number): Promise<Load> {
+/** Of reports and idle transactions, ms: long ones hold every cutover up, and a round is to be seconds. */
+const short = { reportMs: 400, idleMs: 200 };
+const real = { reportMs: 5_000, idleMs: 2_000 };
+
+export async function startShopLoad(
+  stage: Stage,
+  database: string,
+  seed: number,
+  lengths = short,
+): Promise<Load> {
   const urls = clientUrls(stage.postgres.superuserUrl, database, password);
   const clients = await startClients({
     urls,
@@ -42,9 +54,7 @@ export async function startShopLoad(stage: Stage, database: string, seed: number
     seed,
     twins: 'late',
     outages: true,
-    // longer ones hold every cutover up, and a round is to be seconds
-    reportMs: 400,
-    idleMs: 200,
+    ...lengths,
   });
   return {
     stop: async () => {

@@ -28,4 +28,20 @@ describe('What a round of chaos does', () => {
     const stories = seeds.map((seed) => phaseSchedule(seed, 'one', false).story);
     expect(stories).not.toContain('cleaned-up');
   });
+
+  test('with --minutes is a network cut for one minute to two and a half, to both servers, in every story', () => {
+    const rounds = seeds.map((seed) => phaseSchedule(seed, 'one', true, true));
+    expect(new Set(rounds.map(({ story }) => story)).size).toBe(phaseStories.length);
+    const strikes = rounds.flatMap((round) => round.strikes);
+    expect([...new Set(strikes.map(({ fault }) => fault))].sort()).toEqual([
+      'postgres silent',
+      'postgres unreachable',
+      'temporal silent',
+      'temporal unreachable',
+    ]);
+    for (const { forMs } of strikes) {
+      expect(forMs).toBeGreaterThanOrEqual(60_000);
+      expect(forMs).toBeLessThanOrEqual(150_000);
+    }
+  });
 });
