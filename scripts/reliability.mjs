@@ -120,10 +120,12 @@ function chaosText(chaos) {
   const held = (lines) => lines.filter(({ result }) => result === 'held').length;
   const of = (what, lines) => `${lines.length.toLocaleString('en-US')} ${what}, of which ${held(lines)} held`;
   const whole = chaos.filter(({ what }) => what === 'whole');
-  const single = chaos.filter(({ what }) => what !== 'whole');
+  const minutes = chaos.filter(({ what }) => what.endsWith('-minutes'));
+  const single = chaos.filter((line) => !whole.includes(line) && !minutes.includes(line));
   return `## Rounds of chaos
 
-\`npm run chaos\` has played ${of('rounds of one phase', single)}, and ${of('rounds of the whole plan', whole)}. Each line of
+\`npm run chaos\` has played ${of('rounds of one phase', single)}, and ${of('rounds of the whole plan', whole)}; with the network cut
+for minutes (\`--minutes\`) ${of('rounds of one phase', minutes)}. Each line of
 [chaos/results.tsv](../chaos/results.tsv) has the seed, the commit, what struck, and for a round that did not hold what was wrong;
 once that is mended the round is played again, and its line replaced.`;
 }
