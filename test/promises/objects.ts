@@ -146,4 +146,14 @@ export const promises: Kept[] = [
       ],
     ],
   },
+  {
+    promise:
+      'MATCH FULL, a unique constraint whose nulls are not distinct, and SET DEFAULT mean the same before the cutover, after it and after the way back',
+    tests: [
+      [
+        'test/activities/unusual-references.test.ts',
+        'keep their meaning before the cutover, after it and after the way back: half a MATCH FULL reference is refused, a second null that is not distinct too, and SET DEFAULT leads to the default',
+      ],
+    ],
+  },
 ];
