@@ -41,6 +41,14 @@ export const promises: Kept[] = [
       ],
       [terminate, 'terminated in %s'],
       [
+        'test/workflows/terminate-around.test.ts',
+        'terminated in every step, one after the other, and started again each time, foundation comes to its end, and can be undone to the byte',
+      ],
+      [
+        'test/workflows/terminate-around.test.ts',
+        'terminated in every step, one after the other, and started again each time, cleanup comes to its end, and asks nobody again once it has dropped',
+      ],
+      [
         resets,
         'terminated after map, started again and cancelled at once: the columns of the first run are gone',
       ],
