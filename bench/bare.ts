@@ -10,6 +10,7 @@ import { preflight } from '../activities/preflight.js';
 import { swapKeys } from '../activities/swap-keys.js';
 import { buildTwins } from '../activities/twins.js';
 import { validate } from '../activities/validate.js';
+import { RekeyError } from '../src/errors.js';
 
 /** Steps of a phase, as far as it is to go. */
 export const bareSteps = ['addColumns', 'map', 'buildTwins', 'swapKeys'] as const;
@@ -57,7 +58,7 @@ export async function runBare(connection: string, phase: string, until: BareStep
 
 /** Runs this step alone, those before it being done; answers with its seconds. */
 export async function runBareStep(connection: string, phase: string, step: BareStep): Promise<number> {
-  const ref = await open(connection, phase);
+  const ref = await persist(() => open(connection, phase));
   const began = Date.now();
   await steps[step](ref);
   return (Date.now() - began) / 1000;
@@ -73,16 +74,30 @@ const steps: Record<BareStep, (ref: PhaseRef) => Promise<unknown>> = {
   swapKeys: (ref) => swapKeys({ ...ref, opening: null }, attempt),
 };
 
+/** Again where it may be better the next time, as a workflow would: a role that may open two connections may wait for one. */
+async function persist<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RekeyError) || error.code !== 'connection.too-many') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 /** Two ranges at a time, as the plan says. */
 async function map(ref: PhaseRef): Promise<void> {
-  const { ranges } = await planMap(ref, attempt);
+  const { ranges } = await persist(() => planMap(ref, attempt));
   const waiting = [...ranges];
   const lane = async () => {
-    for (let range = waiting.shift(); range; range = waiting.shift())
-      while (!(await mapRange({ ...ref, ...range, sliceMs: 120_000 }, attempt)).done);
+    for (let range = waiting.shift(); range; range = waiting.shift()) {
+      const slice = { ...ref, ...range, sliceMs: 120_000 };
+      while (!(await persist(() => mapRange(slice, attempt))).done);
+    }
   };
   await Promise.all([lane(), lane()]);
-  await finishMap(ref, attempt);
+  await persist(() => finishMap(ref, attempt));
 }
 
 async function open(connection: string, phase: string): Promise<PhaseRef> {
