@@ -5,7 +5,13 @@ import type { Attempt } from '../../activities/attempt.js';
 import { analyzeTables, archiveMapping, buildIndexes, dropLegacy } from '../../activities/cleanup.js';
 import type { Cluster } from '../../activities/cluster.js';
 import { addColumns, dropColumns } from '../../activities/columns.js';
-import type { PhaseRef, RunRef, ValidationMoment, ValidationResult } from '../../activities/contract.js';
+import type {
+  PhaseBrief,
+  PhaseRef,
+  RunRef,
+  ValidationMoment,
+  ValidationResult,
+} from '../../activities/contract.js';
 import { createFoundation } from '../../activities/foundation.js';
 import { finishMap, mapRange, planMap, unmap } from '../../activities/map.js';
 import { openPhase, openRollBack } from '../../activities/open-phase.js';
@@ -90,7 +96,9 @@ export class LocalRun {
 
   /** A phase from its opening to its end, or until a step has been done; then it stays open. */
   async forward(phase: string, until: ForwardStep | 'opened' | 'kept' = 'kept'): Promise<PhaseRef> {
-    const ref = await this.open(phase);
+    const { state, ...ref } = await this.open(phase);
+    // as the workflow: nothing is run of what is done
+    if (state === 'done') return ref;
     const { kind } = this.phaseOf(phase);
     if (kind === 'tables') await this.moveTables(ref, until);
     else if (kind === 'foundation') await this.layFoundation(ref);
@@ -191,14 +199,14 @@ export class LocalRun {
     await this.run(ref, 'archiveMapping', archiveMapping);
   }
 
-  private async open(phase: string): Promise<PhaseRef> {
+  private async open(phase: string): Promise<PhaseRef & Pick<PhaseBrief, 'state'>> {
     const request = this.request(phase);
     const brief = (await this.caller({
       phase,
       activity: 'openPhase',
       call: (changes) => openPhase(request, attempt(changes), cluster),
     })) as Awaited<ReturnType<typeof openPhase>>;
-    return { ...request, planHash: brief.planHash };
+    return { ...request, planHash: brief.planHash, state: brief.state };
   }
 
   private request(phase: string) {
