@@ -49,7 +49,7 @@ const undoes: Record<string, string> = {
 };
 
 /**
- * Runs one step: checks that this run owns the database, takes the step's advisory lock on the connection that does
+ * Runs one step: checks that this run owns the database and that the phase is open, takes the step's advisory lock on the connection that does
  * the work, journals that the step ended or why it failed. `range` tells ranges of one step apart.
  */
 export async function withStep<R>(
@@ -189,7 +189,7 @@ async function recordOf(session: Session, ref: PhaseRef, step: string) {
       remedy: 'Start the phase again, so that it is opened with the plan as it is.',
     });
   }
-  if (record.state !== 'open' && !(step in afterTheEnd)) throw ended(record);
+  if (record.state !== 'open' && !afterTheEnd.has(step)) throw ended(record);
   return { record, ...(await planOf(session, record)) };
 }
 
@@ -197,7 +197,7 @@ async function recordOf(session: Session, ref: PhaseRef, step: string) {
  * What may be asked of a phase that has ended: a look, and its end, whose answer may have been lost. All else comes from a
  * run that a reset has taken back: it would go forward in a phase that the journal calls rolled back.
  */
-const afterTheEnd = { wayBack: true, closePhase: true };
+const afterTheEnd = new Set(['wayBack', 'closePhase']);
 
 /** Throws NotOwner `phase.ended` where the phase has ended, and otherwise than so. */
 export function assertEndsSo(record: PhaseRow, outcome: 'done' | 'rolled-back'): void {

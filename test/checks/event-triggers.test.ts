@@ -12,7 +12,7 @@ afterEach(() => scene.close());
 /** Event triggers are a superuser's. */
 const made = (body: string, of: string) =>
   scene.db.superuser(`create function public.at_ddl() returns event_trigger language plpgsql as
-    $$ begin ${body} end $$; create event trigger at_ddl ${of} execute function public.at_ddl()`);
+    $$ begin ${body} end $$; create event trigger "At ddl" ${of} execute function public.at_ddl()`);
 
 test('an event trigger of the database is noted with its name, its function and when it runs, and stops nothing', async () => {
   await made('perform 1;', `on ddl_command_end when tag in ('ALTER TABLE')`);
@@ -21,9 +21,9 @@ test('an event trigger of the database is noted with its name, its function and 
   expect(notes.filter(({ hazard }) => hazard === 'event-trigger')).toMatchObject([
     {
       rank: 'note',
-      on: 'event trigger at_ddl',
+      on: 'event trigger At ddl',
       message: expect.stringMatching(/at_ddl runs at ddl_command_end .* one of ALTER TABLE, under the locks/),
-      remedy: expect.stringContaining('alter event trigger at_ddl disable'),
+      remedy: expect.stringContaining('alter event trigger "At ddl" disable'),
     },
   ]);
 });
@@ -31,7 +31,7 @@ test('an event trigger of the database is noted with its name, its function and 
 test('one that is disabled, or enabled for replica role only, is not noted', async () => {
   await made('perform 1;', 'on ddl_command_end');
   for (const state of ['disable', 'enable replica']) {
-    await scene.db.superuser(`alter event trigger at_ddl ${state}`);
+    await scene.db.superuser(`alter event trigger "At ddl" ${state}`);
     const { notes } = await scene.judged();
     expect(notes.filter(({ hazard }) => hazard === 'event-trigger')).toEqual([]);
   }

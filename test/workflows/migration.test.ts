@@ -1,6 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { checkpoint, FakeWorld, failure, planHash } from './fake-world.js';
 import { approve, gate, Harness, type Playground, parked, statusOf, until, untilState } from './harness.js';
+import { resetOf, to } from './reset.js';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -240,22 +241,7 @@ test('a cancel of the parent reaches a phase that was reset, in its newest run',
     const parent = await on.migration();
     const leaf = await openChild(on, parent, 'leaf');
     await gate(leaf, 'after-swap');
-    const before = (await leaf.describe()).runId;
-    await harness.cli(
-      'workflow',
-      'reset',
-      '--workflow-id',
-      leaf.workflowId,
-      '--type',
-      'LastWorkflowTask',
-      '--reason',
-      'test',
-    );
-    const newest = on.client.workflow.getHandle(leaf.workflowId);
-    await until(
-      async () => (await newest.describe()).runId,
-      (run) => run !== before,
-    );
+    const newest = await resetOf(harness, leaf, to.last);
     await gate(newest, 'after-swap');
     await parent.cancel();
     expect(await newest.result()).toMatchObject({ outcome: 'rolled-back' });

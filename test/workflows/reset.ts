@@ -1,6 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { until } from './harness.js';
-import type { RealPhases } from './real-phases.js';
+import { type Harness, until } from './harness.js';
 
 /** `temporal workflow reset`, and the places to which a test resets. */
 export const to = {
@@ -10,22 +9,10 @@ export const to = {
 };
 
 /** Resets the newest run, and answers when another one is there. */
-export async function resetOf(
-  real: RealPhases,
-  handle: WorkflowHandle,
-  where: string[],
-): Promise<WorkflowHandle> {
-  const before = (await real.client.workflow.getHandle(handle.workflowId).describe()).runId;
-  await real.harness.cli(
-    'workflow',
-    'reset',
-    '--workflow-id',
-    handle.workflowId,
-    ...where,
-    '--reason',
-    'test',
-  );
-  const newest = real.client.workflow.getHandle(handle.workflowId);
+export async function resetOf(on: Harness, handle: WorkflowHandle, where: string[]): Promise<WorkflowHandle> {
+  const before = (await on.client.workflow.getHandle(handle.workflowId).describe()).runId;
+  await on.cli('workflow', 'reset', '--workflow-id', handle.workflowId, ...where, '--reason', 'test');
+  const newest = on.client.workflow.getHandle(handle.workflowId);
   await until(
     async () => (await newest.describe()).runId,
     (run) => run !== before,

@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => real.close(), 60_000);
 
-const reset = (handle: WorkflowHandle, where: string[]) => resetOf(real, handle, where);
+const reset = (handle: WorkflowHandle, where: string[]) => resetOf(real.harness, handle, where);
 
 const decisions = ({ database }: Shop) =>
   database.query<{ checkpoint: string; verdict: string; opening: number }>(

@@ -1,3 +1,4 @@
+import { quoteIdent } from '../../catalog/quote.js';
 import type { Hazard } from '../../errors.js';
 import type { Database } from '../database.js';
 
@@ -17,6 +18,6 @@ export async function eventTriggers(database: Database): Promise<Hazard[]> {
     rank: 'note',
     on: `event trigger ${name}`,
     message: `${fn} runs at ${event} of each statement of Rekey's${tags ? ` that is one of ${tags.join(', ')}` : ''}, under the locks of the cutover, too`,
-    remedy: `see that it refuses nothing and is quick; if not, alter event trigger ${name} disable until cleanup is done`,
+    remedy: `see that it refuses nothing and is quick; if not, alter event trigger ${quoteIdent(name)} disable until cleanup is done`,
   }));
 }
