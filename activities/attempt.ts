@@ -29,6 +29,9 @@ export function asActivity<I, R>(
 ): (input: I) => Promise<R> {
   return async (input) => {
     const context = Context.current();
+    const began = performance.now();
+    // Temporal's clock: the attempts of a step run on machines whose clocks differ, and one may jump
+    const now = () => context.info.currentAttemptScheduledTimestampMs + (performance.now() - began);
     let progress: object = {};
     let outageSince = toldBefore(context.info.heartbeatDetails, 'outageSince');
     let untold = toldBefore(context.info.heartbeatDetails, 'untold') ?? 0;
@@ -46,9 +49,9 @@ export function asActivity<I, R>(
         outageSince = null;
       },
       outage: () => {
-        outageSince ??= Date.now();
+        outageSince ??= now();
         tell();
-        return Date.now() - outageSince;
+        return now() - outageSince;
       },
       untold: () => {
         untold += 1;

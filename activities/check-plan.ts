@@ -1,9 +1,12 @@
 import { readCatalog } from '../src/catalog/read.js';
 import { privileges } from '../src/checks/hazards/privileges.js';
 import { supported } from '../src/checks/hazards/server.js';
+import { publicationsOfAll } from '../src/checks/hazards/subscribers.js';
 import { allKinds } from '../src/kinds/all.js';
 import { checkPlanAgainst } from '../src/plan/check-catalog.js';
 import type { FoundPlan } from '../src/plan/find.js';
+import type { Phase, Plan } from '../src/plan/model.js';
+import { rekeySchemaVersionOf } from '../src/postgres/bootstrap.js';
 import { readMembers } from '../src/postgres/members.js';
 import type { PhaseRow } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
@@ -37,6 +40,16 @@ export async function refuseServer(
   session: Pick<Session, 'query' | 'transaction' | 'version'>,
 ): Promise<void> {
   const hazards = [...supported(session.version), ...(await privileges(session, null))];
+  if (hazards.length > 0) throw hazardsStop(hazards);
+}
+
+/**
+ * A publication of all tables would have those of the schema rekey from the moment in which they are made, and its
+ * subscribers would stop at the first row of them: found before that. Throws Hazard.
+ */
+export async function refusePublications(session: Session, plan: Plan, phase: Phase): Promise<void> {
+  if ((await rekeySchemaVersionOf(session)) !== null) return;
+  const hazards = (await publicationsOfAll(session, plan, phase)).filter(({ rank }) => rank === 'stop');
   if (hazards.length > 0) throw hazardsStop(hazards);
 }
 

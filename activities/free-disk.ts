@@ -27,9 +27,9 @@ export function freeDiskReader(work: PhaseWork): (() => Promise<Signal>) | null 
   const key = JSON.stringify([work.ref.connection, work.ref.run.runId, work.ref.phase]);
   return () => {
     const known = answers.get(key);
-    const free = known && Date.now() - known.asked < fresh ? known.free : ask(work, hook);
-    if (free !== known?.free) answers.set(key, { asked: Date.now(), free });
-    for (const [other, { asked }] of answers) if (Date.now() - asked > fresh) answers.delete(other);
+    const free = known && performance.now() - known.asked < fresh ? known.free : ask(work, hook);
+    if (free !== known?.free) answers.set(key, { asked: performance.now(), free });
+    for (const [other, { asked }] of answers) if (performance.now() - asked > fresh) answers.delete(other);
     // one that was aborted with its range says nothing to the others
     return free.catch(() => ask(work, hook));
   };

@@ -40,7 +40,7 @@ export function mapRange(
     async (work) => {
       const replica = await mayBeReplica(work);
       const range = new Range(work, input, replica);
-      const progress = await range.workUntil(Date.now() + input.sliceMs);
+      const progress = await range.workUntil(performance.now() + input.sliceMs);
       await journalWait(work, input.table, range.longestWaitMs);
       return progress;
     },
@@ -62,7 +62,7 @@ export async function journalWait(work: PhaseWork, table: string, waitedMs: numb
 class Range {
   private readonly signals: ReturnType<typeof signalReader>;
   private held: string | null = null;
-  private asked = 0;
+  private asked = Number.NEGATIVE_INFINITY;
   /** that the cursor stands in */
   private stretch: Stretch | null = null;
   private readonly pace: Pace;
@@ -79,11 +79,11 @@ class Range {
   }
 
   async workUntil(until: number): Promise<MapProgress> {
-    const started = Date.now();
+    const started = performance.now();
     const before = await this.cursor();
     let cursor = before;
     // a stretch that is left half-way is gone over from its beginning, to find that most of it is done
-    while (!cursor.done && (Date.now() < until || (this.stretch !== null && this.held === null))) {
+    while (!cursor.done && (performance.now() < until || (this.stretch !== null && this.held === null))) {
       await this.lookAtSignals();
       this.work.heartbeat({
         table: cursor.tableName,
@@ -95,14 +95,14 @@ class Range {
       if (this.held !== null) await this.work.session.pause(1_000);
       else cursor = await this.next(cursor);
     }
-    return progress(this.range, before, cursor, Date.now() - started, this.held);
+    return progress(this.range, before, cursor, performance.now() - started, this.held);
   }
 
   /** The throttle looks at other sessions: once a second is enough. */
   private async lookAtSignals(): Promise<void> {
-    if (Date.now() - this.asked < 1_000) return;
+    if (performance.now() - this.asked < 1_000) return;
     this.held = heldBy(await this.signals(this.work.session), this.work.phase.map.pauseWhen);
-    this.asked = Date.now();
+    this.asked = performance.now();
   }
 
   private async next(cursor: CursorRow): Promise<CursorRow> {
@@ -119,14 +119,14 @@ class Range {
     const step = this.stretch?.next(this.pace.blocksOf);
     if (step) {
       if (this.stretch?.done) this.stretch = null;
-      const began = Date.now();
+      const began = performance.now();
       const then = { nextBlock: step.next, skipped: cursor.skipped };
       const { value: after, waitedMs } = await seeWaiters(this.work.watch, this.work.session.pid, () =>
         this.fill(cursor, step, then, false),
       );
       const rows = after.rowsDone - cursor.rowsDone;
       this.longestWaitMs = Math.max(this.longestWaitMs, waitedMs);
-      this.pace.took(step.part, step.to - step.from, rows, Date.now() - began, waitedMs);
+      this.pace.took(step.part, step.to - step.from, rows, performance.now() - began, waitedMs);
       return after;
     }
     const [block] = cursor.skipped;
@@ -147,7 +147,7 @@ class Range {
   ): Promise<CursorRow> {
     const { session, view } = this.work;
     const table = cursor.tableName;
-    const began = Date.now();
+    const began = performance.now();
     return session.transaction(async () => {
       await session.execute(this.settings(wait));
       const { rows } =
@@ -163,7 +163,7 @@ class Range {
         cursor,
         { ...then, skipped, done: false },
         rows[0]?.rows ?? 0,
-        (Date.now() - began) / 1000,
+        (performance.now() - began) / 1000,
       );
     });
   }

@@ -13,7 +13,7 @@ import type { Session } from '../src/postgres/session.js';
 import { serverFunctions } from '../src/substitution/server-functions.js';
 import type { Attempt } from './attempt.js';
 import { briefOf } from './brief.js';
-import { refuseServer, refuseWhatIsNotThere } from './check-plan.js';
+import { refusePublications, refuseServer, refuseWhatIsNotThere } from './check-plan.js';
 import type { Cluster } from './cluster.js';
 import type { PhaseBrief, PhaseRequest, RollBackBrief, RunRef } from './contract.js';
 import { phaseNamed, phasesBegun, refuseChanges } from './read-plan.js';
@@ -24,7 +24,8 @@ type Request = PhaseRequest & { run: RunRef };
 
 /**
  * Opens a phase for this run: reads the plan, refuses what can't be (BadInput: unknown names, what the database does not
- * have, wrong order, a changed plan, a second run; Hazard: a server or role that the schema can't be made with), creates the schema rekey if it is not there, and writes who owns the database.
+ * have, wrong order, a changed plan, a second run; Hazard: a server or role that the schema can't be made with, a publication
+ * that it would be in), creates the schema rekey if it is not there, and writes who owns the database.
  */
 export async function openPhase(request: Request, attempt: Attempt, cluster: Cluster): Promise<PhaseBrief> {
   const found = await loadPlan(request.plan);
@@ -36,6 +37,7 @@ export async function openPhase(request: Request, attempt: Attempt, cluster: Clu
     assertOrder(plan, phase, position, rows);
     await refuseWhatIsNotThere(session, found, rows, [phase.phase]);
     await refuseServer(session);
+    await refusePublications(session, plan, phase);
     await createRekeySchema(session, serverFunctions);
     await claim(session, plan, request.run, cluster);
     const row = await openPhaseRow(session, {

@@ -17,7 +17,7 @@ export class Tally {
   longestLockMs = 0;
   tries = 0;
   already = true;
-  private readonly started = Date.now();
+  private readonly started = performance.now();
 
   locks(had: { tries: number; waitedMs: number; heldMs: number }): void {
     this.tries = Math.max(this.tries, had.tries);
@@ -32,7 +32,14 @@ export class Tally {
 
   result(): StepResult {
     const { already, statements, rows, longestLockMs, tries } = this;
-    return { already, statements, rows, seconds: (Date.now() - this.started) / 1000, longestLockMs, tries };
+    return {
+      already,
+      statements,
+      rows,
+      seconds: (performance.now() - this.started) / 1000,
+      longestLockMs,
+      tries,
+    };
   }
 }
 

@@ -87,7 +87,7 @@ class Sweep {
     const { work, sweep } = this;
     const { session } = work;
     work.heartbeat({ doing: `holes of ${sweep.table}`, block: first });
-    const began = Date.now();
+    const began = performance.now();
     const { value, waitedMs } = await seeWaiters(work.watch, session.pid, () =>
       session.transaction(async () => {
         await session.execute(this.settings());
@@ -95,7 +95,7 @@ class Sweep {
       }),
     );
     this.longestWaitMs = Math.max(this.longestWaitMs, waitedMs);
-    if (!wait) this.pace.took(null, end - first, value.count, Date.now() - began, waitedMs);
+    if (!wait) this.pace.took(null, end - first, value.count, performance.now() - began, waitedMs);
   }
 
   /** A batch that a crash of the server takes back leaves holes, as it found them: nobody has to wait for the disk. */

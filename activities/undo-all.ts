@@ -80,7 +80,7 @@ async function undoAlone(options: UndoOptions): Promise<Undone> {
       undone.foundation = true;
       return undone;
     }
-    const began = Date.now();
+    const began = performance.now();
     await withSession(connection, async (session) => {
       // before a hook stops the application for a swap back that can't be
       const way = await wayBackNow(session, row);
@@ -89,7 +89,7 @@ async function undoAlone(options: UndoOptions): Promise<Undone> {
     });
     const swappedBack = kind === 'tables' && (await undoTables(row, ref, options, attempt));
     await persist(options, () => closePhase({ ...ref, outcome: 'rolled-back' }, attempt));
-    undone.phases.push({ phase, swappedBack, seconds: Math.round((Date.now() - began) / 100) / 10 });
+    undone.phases.push({ phase, swappedBack, seconds: Math.round((performance.now() - began) / 100) / 10 });
     say(`${phase}: rolled back`);
   }
   // another run may have the database now

@@ -20,7 +20,7 @@ export function validate(
   attempt: Attempt,
 ): Promise<ValidationResult> {
   return withStep('validate', input, attempt, async (work) => {
-    const began = Date.now();
+    const began = performance.now();
     const result: ValidationResult = { passed: true, checks: 0, failures: [], seconds: 0, probes: [] };
     // a phase that was rolled back before preflight kept its catalog has changed nothing, and an older dump says nothing
     const untouched = input.when === 'after-rollback' && work.record.catalogDocument === null;
@@ -29,7 +29,7 @@ export function validate(
     await lookAtApplication(work, input.when, result);
     result.passed = result.failures.length === 0;
     result.failures = result.failures.slice(0, 20);
-    result.seconds = (Date.now() - began) / 1000;
+    result.seconds = (performance.now() - began) / 1000;
     await writeJournal(work.session, work.scope, { kind: 'validation', object: input.when, detail: result });
     return result;
   });

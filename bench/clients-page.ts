@@ -47,8 +47,8 @@ ${goals.join('\n')}
 ${count(measured.operations)} operations in ${measured.seconds.toFixed(0)} s, ${count(measured.retried)} of them tried once more at a change of the schema. Afterwards every row,
 reference, sum and key was compared by value with what clients had been told.
 
-The longest that an operation took in each step, counted from when it was due; what was under 20 ms in all of a step is not in
-the table. Reports hold their locks for 5 s and transactions idle for 2 s on purpose: their own time is taken off.
+The longest that an operation took in each step, counted from when it was due; 20 ms is told where none took
+longer. Reports hold their locks for 5 s and transactions idle for 2 s on purpose: their own time is taken off.
 
 | step | phase | longest | operation |
 | --- | --- | ---: | --- |

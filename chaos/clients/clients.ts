@@ -5,6 +5,7 @@ import { type Group, Numbers, type Operation, type Surroundings } from './attemp
 import { type ClientUrls, withClient } from './database.js';
 import { deckOf, groups, intervalOf, unreadable } from './groups.js';
 import {
+  noStall,
   readEvents,
   type Stall,
   stalls,
@@ -224,7 +225,6 @@ class Clients implements LiveClients {
     const own = { report: reportMs, idle: idleMs }[operation.group as string] ?? 0;
     const ended = Date.now() - own;
     this.longest = Math.max(this.longest, ended - due);
-    // the short ones say nothing about stalls
-    if (ended - due > 20) this.taken.push({ operation: operation.name, due, ended });
+    if (ended - due > noStall) this.taken.push({ operation: operation.name, due, ended });
   }
 }

@@ -165,11 +165,18 @@ export function withoutSwapBack(times: number[], events: Event[]): string[] {
     .map((at) => `a null was refused by a check outside of a swap back, at ${new Date(at).toISOString()}`);
 }
 
-/** For each step of each phase the operation that took longest of those that met it, over all times that it ran. */
+/** Operations that took no longer say nothing about stalls, ms. */
+export const noStall = 20;
+
+/**
+ * For each step of each phase the operation that took longest of those that met it, over all times that it ran; `noStall`
+ * where none took longer than that.
+ */
 export function stalls(taken: Taken[], events: Event[]): Stall[] {
   const longest = new Map<string, Stall>();
   for (const { phase, step, from, to } of stretches(events)) {
     const key = `${phase} ${step}`;
+    if (!longest.has(key)) longest.set(key, { phase, step, ms: noStall, operation: 'none took longer' });
     for (const { operation, due, ended } of taken) {
       if (due > to || ended < from || ended - due <= (longest.get(key)?.ms ?? 0)) continue;
       longest.set(key, { phase, step, ms: Math.round(ended - due), operation });

@@ -69,10 +69,10 @@ async function tryLock(session: Session, key: string): Promise<boolean> {
 
 async function acquire(session: Session, work: Work, key: string, options: AdvisoryOptions): Promise<void> {
   const { grace = 30_000, giveUp = 300_000, onWait } = options;
-  const started = Date.now();
+  const started = performance.now();
   for (;;) {
     if (await tryLock(session, key)) return;
-    const waited = Date.now() - started;
+    const waited = performance.now() - started;
     onWait?.(waited);
     if (waited >= giveUp) {
       throw new RekeyError('Transient', {

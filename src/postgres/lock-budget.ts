@@ -83,7 +83,7 @@ export async function withLocks<T>(
 }
 
 class Attempt {
-  private readonly started = Date.now();
+  private readonly started = performance.now();
   private readonly random: () => number;
   private readonly relations: readonly string[];
   private tries = 0;
@@ -108,7 +108,7 @@ class Attempt {
   }
 
   async round<T>(fn: () => Promise<T>): Promise<LocksHad<T>> {
-    const roundEnds = Date.now() + roundMs;
+    const roundEnds = performance.now() + roundMs;
     let had = 0n;
     let waitedMs = 0;
     const value = await this.session.transaction(async () => {
@@ -124,7 +124,7 @@ class Attempt {
           });
         } catch (error) {
           const miss = this.asMiss(error);
-          if (miss.round || Date.now() > roundEnds || this.usedUp()) throw miss;
+          if (miss.round || performance.now() > roundEnds || this.usedUp()) throw miss;
           const position = await walPosition(this.session);
           await this.wait(miss.because, this.jitter());
           if ((await standbysBehind(this.session, position)) > 0) throw miss;
@@ -173,12 +173,12 @@ class Attempt {
    * nothing. Looking costs them nothing, so it looks for a while before it calls that a miss.
    */
   private async waitForOldHolders(): Promise<void> {
-    const until = Date.now() + this.request.budget.quietWait;
+    const until = performance.now() + this.request.budget.quietWait;
     for (;;) {
       const all = await lockHolders(this.session, this.relations, this.request.mode);
       this.holders = all.filter((holder) => holder.ageMs !== null && holder.ageMs > this.stall);
       if (this.holders.length === 0) return;
-      if (Date.now() >= until || this.outOfTime()) {
+      if (performance.now() >= until || this.outOfTime()) {
         throw new Miss(`held by ${describeHolders(this.holders)}`, true);
       }
       await this.wait(`held by ${describeHolders(this.holders)}`, 25 + 50 * this.random());
@@ -249,7 +249,7 @@ class Attempt {
   }
 
   private outOfTime(): boolean {
-    return Date.now() - this.started >= this.request.budget.within;
+    return performance.now() - this.started >= this.request.budget.within;
   }
 
   private usedUp(): boolean {
@@ -260,7 +260,7 @@ class Attempt {
     const holders = this.holders.length
       ? this.holders
       : await lockHolders(this.session, this.relations, this.request.mode);
-    const seconds = ((Date.now() - this.started) / 1000).toFixed(1);
+    const seconds = ((performance.now() - this.started) / 1000).toFixed(1);
     const held = holders.length ? `held by ${describeHolders(holders)}` : because;
     return new RekeyError('Transient', {
       code: 'locks.not-had',

@@ -70,9 +70,11 @@ export class Session {
 
   /** Waits in small steps, so that a cancellation is noticed within 50 ms. */
   async pause(ms: number): Promise<void> {
-    for (const until = Date.now() + ms; Date.now() < until; ) {
+    for (const until = performance.now() + ms; performance.now() < until; ) {
       this.throwIfCancelled();
-      await new Promise((resolve) => setTimeout(resolve, Math.min(50, Math.max(1, until - Date.now()))));
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.min(50, Math.max(1, until - performance.now()))),
+      );
     }
     this.throwIfCancelled();
   }

@@ -59,7 +59,7 @@ async function replicaLag(session: Session): Promise<Signal> {
        (replay_lsn - '0/0'::pg_lsn)::float8 as replayed, (extract(epoch from replay_lag) * 1000)::float8 as lag
      from pg_catalog.pg_stat_replication where state in ('streaming', 'catchup')`,
   );
-  const now = Date.now();
+  const now = performance.now();
   for (const [standby, { seen }] of clocks) if (now - seen > forgotten) clocks.delete(standby);
   let longest = 0;
   for (const { standby, written, replayed, lag } of rows) {

@@ -1,5 +1,6 @@
 import {
   type Event,
+  noStall,
   stalls,
   unexplained,
   withoutColumns,
@@ -93,6 +94,7 @@ describe('What the journal explains to the shop’s clients', () => {
     const events = [event('validate', 0), event('swapKeys', 1_000), event('validate', 2_000)];
     const taken = [{ operation: 'an update', due: 900, ended: 1_100 }];
     expect(stalls(taken, events)).toEqual([
+      { phase: 'clients', step: 'validate', ms: noStall, operation: 'none took longer' },
       { phase: 'clients', step: 'swapKeys', ms: 200, operation: 'an update' },
     ]);
   });

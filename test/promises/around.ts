@@ -84,7 +84,10 @@ export const promises: Kept[] = [
         live,
         'a subscription that writes into the tables is found, fills shadows as clients do, stands still after the cutover and goes on by itself after a swap back',
       ],
-      [live, 'a publication of all tables stops foundation, as it has those that Rekey makes'],
+      [
+        live,
+        "a publication of all tables stops foundation before there is a table of Rekey's for it to have",
+      ],
     ],
     figures: ['rows written while a subscriber went along'],
   },

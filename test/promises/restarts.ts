@@ -4,8 +4,9 @@ const deaths = 'test/fire/boundaries.test.ts';
 const restarts = 'test/fire/boundaries-restarts.test.ts';
 const twice = 'test/activities/twice.test.ts';
 const undo = 'test/cli/undo.test.ts';
-
+const wrongClock = 'test/fire/wrong-clock.test.ts';
 const fullDisk = 'test/fire/full-disk.test.ts';
+
 export const promises: Kept[] = [
   {
     promise:
@@ -28,6 +29,19 @@ export const promises: Kept[] = [
       'boundaries of swapKeysBack at which a worker died',
       'boundaries of dropTwins at which a worker died',
       'boundaries of dropColumns at which a worker died',
+    ],
+  },
+  {
+    promise:
+      'The clock of a worker decides nothing: set wrong by days, or jumping, it keeps no step waiting, gives none up, and stands in no entry of the journal.',
+    tests: [
+      [wrongClock, 'keeps no step waiting, not for locks either, and the way back leads to the same bytes'],
+      [wrongClock, 'is not what the journal goes by: its times are those of the database'],
+      [wrongClock, 'takes an outage of PostgreSQL for as long as it is, and gives no step up for it'],
+      [
+        'test/fire/chaos.test.ts',
+        'every round ends where its story leads, with every acknowledged write and the bytes of the schema',
+      ],
     ],
   },
   {

@@ -173,6 +173,10 @@ export const promises: Kept[] = [
         'test/workflows/restarts.test.ts',
         'restarts of workers, pauses of the activity and lost heartbeats, five in all, use up no retry and leave no failure',
       ],
+      [
+        'test/workflows/restarts.test.ts',
+        'a worker of another version, which lacks activities that the phase calls, holds the phase up and does no harm',
+      ],
       [outage, 'a phase goes on after an outage of the Temporal server in the middle of a step'],
       [outage, 'a worker that is told to stop in the middle of a step leaves it to the next one'],
     ],
@@ -208,6 +212,10 @@ export const promises: Kept[] = [
       [
         payloads,
         'a checkpoint with everything that a plan can ask for stays within the limits, and its commands are whole',
+      ],
+      [
+        badInput,
+        'an input of megabytes ends the run FAILED with a short text, or is refused by the server: nothing hangs',
       ],
       [payloads, 'ranges are told in pages, each within the limits, together all of them and each once'],
       [announce, 'details stay within 4,000 characters and no command is cut, however much there is to say'],

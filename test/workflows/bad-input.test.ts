@@ -1,5 +1,6 @@
 import { checkpoint, FakeWorld, failure, planHash } from './fake-world.js';
 import { gate, Harness, parked, untilState } from './harness.js';
+import { payloadsOf } from './history.js';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -40,6 +41,29 @@ test.each([
     expect(on.world.log).toEqual([]);
   }),
 );
+
+test('an input of megabytes ends the run FAILED with a short text, or is refused by the server: nothing hangs', () =>
+  harness.with(world(), async (on) => {
+    const most = 'x'.repeat(1_900_000);
+    for (const input of [
+      most,
+      { ...right, phase: most },
+      { ...right, [most]: true },
+      Array(400_000).fill(1),
+    ]) {
+      const handle = await on.start('runPhase', input);
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: { type: 'BadInput', details: [{ code: 'input.unreadable' }] },
+      });
+      const sizes = (await payloadsOf(handle)).map(({ bytes }) => bytes).sort((a, b) => b - a);
+      // the input itself is in the history, and nothing that is made of it
+      expect(sizes.filter((bytes) => bytes > 10_000)).toHaveLength(1);
+    }
+    await expect(on.start('runPhase', { ...right, phase: 'x'.repeat(3_000_000) })).rejects.toMatchObject({
+      cause: { details: expect.stringMatching(/size exceeds limit/) },
+    });
+    expect(on.world.log).toEqual([]);
+  }));
 
 test.each([
   ['runPhase', { workflowExecutionTimeout: '1 hour' }],

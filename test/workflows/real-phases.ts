@@ -97,6 +97,13 @@ export class RealPhases {
     this.worker_.now = await this.harness.worker({ activities }, this.taskQueue);
   }
 
+  /** A worker of another version: these activities it does not have. */
+  async lacking(names: string[]): Promise<RunningWorker> {
+    const all = Object.entries(createActivities(this.clientOfWorker));
+    const activities = Object.fromEntries(all.filter(([name]) => !names.includes(name)));
+    return this.harness.worker({ activities: () => activities } as never, this.taskQueue);
+  }
+
   async rest(): Promise<void> {
     await this.worker_.now?.stop();
     this.worker_.now = null;

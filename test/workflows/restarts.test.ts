@@ -49,3 +49,29 @@ test('restarts of workers, pauses of the activity and lost heartbeats, five in a
   await handle.cancel();
   expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
 }, 120_000);
+
+test('a worker of another version, which lacks activities that the phase calls, holds the phase up and does no harm', async () => {
+  const shop = await real.shop();
+  const held = real.hold(shop, 'addColumns', 'after');
+  const handle = await real.start('runPhase', shop, 'people');
+  await held.reached;
+  await real.rest();
+  const lacking = await real.lacking(['addColumns', 'buildTwins']);
+  const tries = async (name: string) => {
+    const { pendingActivities } = (await handle.describe()).raw;
+    return pendingActivities?.find(({ activityType }) => activityType?.name === name);
+  };
+  await until(
+    () => tries('addColumns'),
+    (pending) => /not registered/.test(pending?.lastFailure?.message ?? ''),
+    30_000,
+  );
+  await lacking.stop();
+  held.release();
+  await real.work();
+  await gate(handle, 'before-swap');
+  expect(await shop.database.query(`select from rekey.opening where parked`)).toEqual([]);
+  expect(await shop.database.query(`select from rekey.journal where kind = 'failure'`)).toEqual([]);
+  await handle.cancel();
+  expect(await handle.result()).toMatchObject({ outcome: 'rolled-back' });
+}, 120_000);
