@@ -8,7 +8,7 @@ import { standbysBehind, walPosition } from './standbys.js';
 export interface LockBudget {
   /** wait for SHARE UPDATE EXCLUSIVE, behind which no client queues: long enough for autovacuum to yield */
   quietWait: number;
-  /** the longest time for which clients may queue behind one try */
+  /** the longest time for which clients may queue behind one try; the first two try for a third and two thirds of it */
   stall: number;
   /** how often it may ask, each time at the cost of a stall; looking whether it can ask costs none */
   tries: number;
@@ -186,7 +186,9 @@ class Attempt {
   }
 
   private async lockAll(): Promise<number> {
-    await this.session.execute(`set local lock_timeout = 0; set local statement_timeout = ${this.stall}`);
+    await this.session.execute(
+      `set local lock_timeout = 0; set local statement_timeout = ${this.patience()}`,
+    );
     const started = process.hrtime.bigint();
     await this.session.execute(`lock table ${this.order().join(', ')} in ${this.request.mode} mode`);
     return since(started);
@@ -199,7 +201,7 @@ class Attempt {
   private async work<T>(fn: () => Promise<T>, waitedMs: number): Promise<T> {
     const timeout = Math.max(1, Math.round(this.request.statementTimeout));
     await this.session.execute(
-      `set local statement_timeout = ${timeout}; set local lock_timeout = ${Math.max(1, Math.floor(this.stall - waitedMs))}`,
+      `set local statement_timeout = ${timeout}; set local lock_timeout = ${Math.max(1, Math.floor(this.patience() - waitedMs))}`,
     );
     try {
       return await fn();
@@ -234,6 +236,14 @@ class Attempt {
     this.session.throwIfCancelled();
     if (['55P03', '40P01', '57014'].includes(sqlstate(error) ?? '')) return new Miss(because, false);
     throw error;
+  }
+
+  /**
+   * ms for this try: a third of `stall`, then two thirds, then all of it. Most locks are had within a few ms. A transaction
+   * that has just begun is not old yet, however long it will be: clients queue behind the try that finds that out.
+   */
+  private patience(): number {
+    return Math.max(1, Math.floor((this.stall * Math.min(3, this.tries)) / 3));
   }
 
   private jitter(): number {

@@ -128,6 +128,26 @@ test('a statement that runs out of time under the locks is not tried again', asy
   expect(runs).toBe(1);
 });
 
+test('behind a report that has just begun clients wait for a third of the budget, and no second time', async () => {
+  const reader = await database.app();
+  const writer = await database.app();
+  await reader.query('begin; select count(*) from public.parent');
+  const budget = { ...request().budget, stall: 600 };
+  const locks = withLocks(session, request({ tables: ['public.parent'], budget }), async () => undefined);
+  // it is in the queue, and the writer behind it
+  const queued = `select from pg_locks where mode = 'AccessExclusiveLock' and not granted`;
+  while ((await database.sql(queued)).length === 0) await wait(2);
+  const began = performance.now();
+  await writer.query(`update public.parent set name = 'p7' where id = 7`);
+  expect(performance.now() - began).toBeLessThan(450);
+  await wait(700);
+  const again = performance.now();
+  await writer.query(`update public.parent set name = 'p7' where id = 7`);
+  expect(performance.now() - again).toBeLessThan(150);
+  await reader.query('rollback');
+  expect((await locks).tries).toBeLessThanOrEqual(3);
+});
+
 test('behind a long report no client waits: it looks before it asks, and says who is in the way', async () => {
   await report();
   const others = await clients(2, async (client) => {

@@ -37,6 +37,10 @@ export const promises: Kept[] = [
       'A report of any length does not make clients wait behind Rekey for longer than the budget (150 ms by default), at any ALTER of any step.',
     tests: [
       [readers, 'wait no longer than the budget, while a report reads the table at each ALTER of each step'],
+      [
+        'test/postgres/lock-budget.test.ts',
+        'behind a report that has just begun clients wait for a third of the budget, and no second time',
+      ],
     ],
     figures: [
       'longest wait of a client in addColumns, reports beside it',
