@@ -60,13 +60,12 @@ ${lines.join('\n')}
 ## Orchestration
 
 One phase from \`addColumns\` to the end of \`swapKeys\`, with nobody else on the database: the activities called one after the other
-by a program, and the same through workflow, worker, Temporal server and a gate that is approved at once.
+by a program, and the same through workflow, worker, Temporal server and a gate; for how long the gate waited is taken off.
 
 - without Temporal: ${seconds(orchestration.bare)} s
 - through Temporal: ${seconds(orchestration.temporal)} s
 
-The difference, ${extraOf(orchestration).toFixed(1)} s, is that of one phase with its steps, batches and gate, and hardly grows with the rows: the ratio is
-the smaller, the longer the phase.
+The difference, ${extraOf(orchestration).toFixed(1)} s, is that of one phase with its steps, slices and gate.
 
 ## Batches that get shorter for clients
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { ownEnvironment } from '../src/servers/own-environment.js';
 import { type PostgresServer, startPostgres } from '../src/servers/postgres.js';
 import { startTemporal } from '../src/servers/temporal.js';
 import { benchDirectory, type Urls } from './database.js';
@@ -33,7 +34,7 @@ export async function setStage(
   try {
     const postgres = await startPostgres({ version, own: true, settings });
     undo.push(() => postgres.stop());
-    const temporal = await startTemporal();
+    const temporal = await startTemporal({ own: true });
     undo.push(() => temporal.stop());
     const connection = await Connection.connect({ address: temporal.address });
     undo.push(() => connection.close());
@@ -48,13 +49,12 @@ export async function setStage(
       const output = openSync(log, 'a');
       const child = spawn(process.execPath, [join(root, 'bin/rekey.js'), 'worker'], {
         cwd: root,
-        env: {
-          ...process.env,
+        env: ownEnvironment(process.env, {
           TEMPORAL_ADDRESS: temporal.address,
           REKEY_PLANS: join(folder, 'plans'),
           REKEY_BACKUPS: join(folder, 'backups'),
           [`REKEY_CONNECTION_${name.toUpperCase()}`]: urls.owner,
-        },
+        }),
         stdio: ['ignore', output, output],
       });
       const end = () => endProcess(child);

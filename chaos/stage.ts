@@ -16,6 +16,7 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client as Postgres } from 'pg';
 import type { PgTools } from '../src/backup/find-tools.js';
+import { ownEnvironment } from '../src/servers/own-environment.js';
 import { type PostgresServer, startPostgres } from '../src/servers/postgres.js';
 import { fetchPostgresTools } from '../src/servers/postgres-tools.js';
 import { startTemporal, type TemporalServer } from '../src/servers/temporal.js';
@@ -103,8 +104,7 @@ export class Stage {
     ];
     const child = spawn(process.execPath, args, {
       cwd: this.root,
-      env: {
-        ...process.env,
+      env: ownEnvironment(process.env, {
         TEMPORAL_ADDRESS: `127.0.0.1:${this.toTemporal.port}`,
         TEMPORAL_NAMESPACE: this.temporal.namespace,
         REKEY_PLANS: join(this.folder, 'plans'),
@@ -113,7 +113,7 @@ export class Stage {
         REKEY_PG_BIN: this.tools.bin,
         REKEY_CLOCK_WRONG_BY: String(clockWrongBy),
         ...this.variables,
-      },
+      }),
       stdio: ['ignore', output, output],
     });
     closeSync(output);

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { onPath } from '../../src/servers/command.js';
+import { ownEnvironment } from '../../src/servers/own-environment.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
 import { fetchPostgresTools } from '../../src/servers/postgres-tools.js';
 import { startTemporal, type TemporalServer } from '../../src/servers/temporal.js';
@@ -50,7 +51,7 @@ export async function setStage({ rows, seed, version, root, say, begun }: StageO
     const postgres = await startPostgres({ version });
     undo.push(() => postgres.stop());
     say(`PostgreSQL ${postgres.version} on ${postgres.host}:${postgres.port}`);
-    const temporal = await startTemporal({ ui: true });
+    const temporal = await startTemporal({ ui: true, own: true });
     undo.push(() => temporal.stop());
     say(`Temporal on ${temporal.address}${temporal.uiUrl ? `, Web UI ${temporal.uiUrl}` : ''}`);
     const tools = await fetchPostgresTools(version).catch(() => null);
@@ -103,7 +104,7 @@ function startWorker(root: string, log: string, variables: Record<string, string
   const output = openSync(log, 'a');
   return spawn(process.execPath, [join(root, 'bin/rekey.js'), 'worker'], {
     cwd: resolve(root),
-    env: { ...process.env, ...variables },
+    env: ownEnvironment(process.env, variables),
     stdio: ['ignore', output, output],
   });
 }

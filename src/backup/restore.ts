@@ -144,9 +144,15 @@ async function serverVersion(client: Client): Promise<number> {
   return rows[0]!.v;
 }
 
+/** A schema of its own counts: one that a restore has left behind would keep the next one from making it. */
 async function refuseFilled(client: Client): Promise<void> {
   const { rows } = await client.query<{ objects: number; database: string }>(
-    `select count(*)::int4 as objects, current_database()::text as database
+    `select (count(*) + (
+         select count(*) from pg_namespace as s
+         where s.nspname not like 'pg\\_%' and s.nspname not in ('information_schema', 'public')
+           and not exists (select from pg_depend as d
+                           where d.classid = 'pg_namespace'::regclass and d.objid = s.oid and d.deptype = 'e')
+       ))::int4 as objects, current_database()::text as database
      from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
      where c.relpersistence <> 't' and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
        and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
@@ -157,7 +163,7 @@ async function refuseFilled(client: Client): Promise<void> {
   if (objects === 0) return;
   throw new RekeyError('BadInput', {
     code: 'restore.not-empty',
-    message: `the database ${database} is not empty: it has ${objects} tables, views or sequences`,
+    message: `the database ${database} is not empty: it has schemas, tables, views or sequences (${objects})`,
     remedy: 'Restore into a new database, or say --into-non-empty if nothing of the same name is in it.',
   });
 }

@@ -42,7 +42,8 @@ const isNote = (finding: Seen) => finding.step === 'analyzeTables';
 
 /** By phase and step, as it happened; what one check says of many objects stands together. */
 export function findingsText(all: Seen[], failures: FailureWords[] = [], now = new Date()): string {
-  if (all.length === 0 && failures.length === 0) return 'Nothing was found.\n';
+  if (all.length === 0 && failures.length === 0)
+    return 'No rows and no messages are on record. What stands still, and why, rekey status says.\n';
   const findings = newest(all);
   const groups = by(findings, (f) => `${f.phase}, ${f.step}${isNote(f) ? ': notes' : ''}`);
   const parts = groups.map(([where, list]) => {

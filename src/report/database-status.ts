@@ -75,7 +75,7 @@ export async function readDatabaseStatus(session: Session, ask: AskWayBack): Pro
   const nothing = { database, asOf: now, plan: null, owner: null, phases: [], current: null, waits: [] };
   if ((await rekeySchemaVersionOf(session)) === null) return nothing;
   const rows = await readPhases(session);
-  const row = rows.find((r) => r.state === 'open') ?? rows.at(-1) ?? null;
+  const row = rows.find((r) => r.state === 'open') ?? lastEnded(rows);
   const plan = row && (await storedPlan(session, row));
   return {
     ...nothing,
@@ -85,6 +85,12 @@ export async function readDatabaseStatus(session: Session, ask: AskWayBack): Pro
     current: row && (await phaseNow(session, row, ask, plan, now)),
     waits: await lockWaits(session),
   };
+}
+
+/** On the way back that is an earlier phase than the last of the plan. */
+function lastEnded(rows: PhaseRow[]): PhaseRow | null {
+  const ended = (row: PhaseRow) => (row.finishedAt === null ? 0 : new Date(row.finishedAt).getTime());
+  return rows.reduce<PhaseRow | null>((last, row) => (last && ended(last) > ended(row) ? last : row), null);
 }
 
 async function storedPlan(session: Session, row: PhaseRow): Promise<Plan | null> {

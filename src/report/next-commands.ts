@@ -123,7 +123,9 @@ function startCommands({ plan, phases, current, owner }: DatabaseStatus, connect
   const start = (type: string, workflowId: string, input: object) =>
     onOneLine(startCommand({ workflowId, namespace: owner?.namespace ?? 'default' }, 'rekey', type, input));
   const named = plan ?? 'PLAN';
-  const before = owner && current ? migrationOf(owner.workflowId, current.row.phase) : null;
+  // the phase that its workflow is of need not be the one that ended last
+  const before =
+    owner && phases.map(({ phase }) => migrationOf(owner.workflowId, phase)).find((id) => id !== null);
   const id = before ?? `${named}-${connection}`;
   const migration = start('runMigration', id, { plan: named, connection });
   if (plan === null) return [{ does: 'start a plan: put its name in the place of PLAN', command: migration }];

@@ -99,6 +99,12 @@ describe.each(testVersions())('a restore into PostgreSQL %i', (version) => {
       code: 'restore.not-empty',
     });
     expect(await target.query('select count(*)::int4 as n from mine')).toEqual([{ n: 0 }]);
+    // what a restore that failed has left behind
+    await target.query('drop table mine; create schema left_behind');
+    await expect(restoreBackup({ directory, targetUrl: target.ownerUrl })).rejects.toMatchObject({
+      code: 'restore.not-empty',
+      message: expect.stringContaining('it has schemas, tables, views or sequences (1)'),
+    });
   });
 
   it('of a table that the backup does not have names those that it has', async () => {

@@ -62,7 +62,9 @@ test('on a database that no plan was begun on, status says so and how to start o
   expect(stdout).toContain('no phase has begun on it');
   expect(stdout).toContain('temporal workflow start --task-queue rekey --type runMigration');
   expect(stdout).toContain('--fail-existing');
-  expect((await rekey(['findings', 'shop'], env)).stdout).toBe('Nothing was found.\n');
+  expect((await rekey(['findings', 'shop'], env)).stdout).toBe(
+    'No rows and no messages are on record. What stands still, and why, rekey status says.\n',
+  );
 });
 
 describe('with Temporal gone', () => {
