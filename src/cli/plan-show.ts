@@ -4,7 +4,7 @@ import type { Plan } from '../plan/model.js';
 import { findPhase } from '../plan/normal.js';
 import { showPlan } from '../plan/show.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
-import { columns } from './layout.js';
+import { columns, plural } from './layout.js';
 import { print } from './output.js';
 import { findPlan } from './plan-file.js';
 
@@ -29,7 +29,7 @@ export function planText(plan: Plan, phase?: string): string {
   const rows = shown.map((p) => [
     `# ${p.phase}`,
     phaseHash(plan, p.phase),
-    p.kind === 'tables' ? `${p.tables.length} tables` : p.kind,
+    p.kind === 'tables' ? plural(p.tables.length, 'table') : p.kind,
     p.risk === null ? '' : `risk: ${p.risk}`,
   ]);
   const head = phase === undefined ? `# plan ${plan.plan}, ${planDocumentHash(plan)}\n` : '';
