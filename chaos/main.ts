@@ -21,7 +21,8 @@ async function main(): Promise<void> {
   const seeds = options.repeat ? all : results.next(what, options.seed, options.rounds);
   const say = clock();
   const played = all.length - seeds.length;
-  if (played > 0) say(`${played} of these rounds are in chaos/results.tsv already; --repeat plays them again`);
+  if (played > 0)
+    say(`${played} of these rounds are in chaos/results.tsv already; --repeat plays them again`);
   if (seeds.length === 0) return;
   const commit = commitOf(root);
   const { setting, close } = await settingOf(options.phase, options.minutes);

@@ -178,7 +178,8 @@ export function planCheckText(result: PlanCheckResult): string {
       'Integer keys in no phase: they stay integers',
       columns(inNoPhase.map((k) => [formatColumn(k), k.type])),
     );
-  if (notes.length) add('Notes: good to know; nothing has to be done for a phase to go on', hazardsText(notes));
+  if (notes.length)
+    add('Notes: good to know; nothing has to be done for a phase to go on', hazardsText(notes));
   return `${parts.join('\n\n')}\n`;
 }
 
