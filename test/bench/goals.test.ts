@@ -3,7 +3,7 @@ import { goalsOf } from '../../bench/goals.js';
 import type { Timing } from '../../bench/load.js';
 import { fraction, longest, type Measured } from '../../bench/measured.js';
 import { type Protections, untouched } from '../../bench/protections.js';
-import { protectionGoals, protectionsPage } from '../../bench/protections-page.js';
+import { differenceText, protectionGoals, protectionsPage } from '../../bench/protections-page.js';
 import type { WriteTimes } from '../../bench/write-cost.js';
 
 const right = { checked: 10, wrongReferences: 0, lostWrites: 0, lostRows: 0 };
@@ -120,8 +120,17 @@ describe('the price of protections', () => {
 
   test('orchestration is compared by its medians, and the page says what it is in seconds', () => {
     expect(protectionGoals(all)[1]?.slice(1)).toEqual(['5.0 %', true]);
-    expect(protectionsPage(all, 18)).toContain('The difference, 1.0 s, is that of one phase');
+    expect(protectionsPage(all, 18)).toContain('The difference of the middle ones is 1.0 s');
     const slower = { ...all, orchestration: { bare: [20], temporal: [21.1] } };
     expect(protectionGoals(slower)[1]?.[2]).toBe(false);
   });
+});
+
+test('a difference that is less than that of two equal runs is called so', () => {
+  expect(differenceText({ bare: [12.8, 15.2, 14.1], temporal: [13.5, 13.3, 13.3] })).toContain(
+    'less than that between two runs without Temporal (2.4 s)',
+  );
+  expect(differenceText({ bare: [10.1, 10, 10], temporal: [11, 11.2, 11] })).toContain(
+    'is 1.0 s, that of one phase',
+  );
 });
