@@ -34,6 +34,18 @@ export async function readPhase(session: Session, phase: string): Promise<PhaseR
 }
 
 /**
+ * On the way back that is an earlier phase than the last of the plan. Asked of the server, as a Date has no
+ * microseconds: phases without rows are rolled back within one millisecond.
+ */
+export async function readLastEnded(session: Session): Promise<PhaseRow | null> {
+  const [row] = await session.query<PhaseRow>(
+    `select ${columns} from rekey.phase
+     where finished_at is not null order by finished_at desc, position desc limit 1`,
+  );
+  return row ?? null;
+}
+
+/**
  * Writes that a phase is open. One that is open already stays as it is; one that was rolled back begins anew, with the
  * plan as it is now. A phase that is done is not touched. Answers with the row.
  */

@@ -6,7 +6,7 @@ import { type DecisionRow, readDecisions } from '../postgres/decisions.js';
 import { readDocument } from '../postgres/documents.js';
 import { newestOpening, type OpeningRow } from '../postgres/gates.js';
 import { type Owner, readOwner } from '../postgres/ownership.js';
-import { type PhaseRow, readPhases } from '../postgres/phases.js';
+import { type PhaseRow, readLastEnded, readPhases } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
 import { metricsOf, type PhaseMetrics } from './metrics.js';
 import { type NoteGroup, readPreflightNotes } from './notes-by-code.js';
@@ -75,7 +75,7 @@ export async function readDatabaseStatus(session: Session, ask: AskWayBack): Pro
   const nothing = { database, asOf: now, plan: null, owner: null, phases: [], current: null, waits: [] };
   if ((await rekeySchemaVersionOf(session)) === null) return nothing;
   const rows = await readPhases(session);
-  const row = rows.find((r) => r.state === 'open') ?? lastEnded(rows);
+  const row = rows.find((r) => r.state === 'open') ?? (await readLastEnded(session));
   const plan = row && (await storedPlan(session, row));
   return {
     ...nothing,
@@ -85,12 +85,6 @@ export async function readDatabaseStatus(session: Session, ask: AskWayBack): Pro
     current: row && (await phaseNow(session, row, ask, plan, now)),
     waits: await lockWaits(session),
   };
-}
-
-/** On the way back that is an earlier phase than the last of the plan. */
-function lastEnded(rows: PhaseRow[]): PhaseRow | null {
-  const ended = (row: PhaseRow) => (row.finishedAt === null ? 0 : new Date(row.finishedAt).getTime());
-  return rows.reduce<PhaseRow | null>((last, row) => (last && ended(last) > ended(row) ? last : row), null);
 }
 
 async function storedPlan(session: Session, row: PhaseRow): Promise<Plan | null> {
