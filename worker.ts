@@ -5,6 +5,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities/create.js';
 import { connectionNames } from './src/postgres/environment.js';
+import { failureLine } from './src/report/failure-line.js';
 
 export const taskQueue = 'rekey';
 
@@ -63,8 +64,7 @@ export function workflowFiles(): [workflowsPath: string, payloadConverterPath: s
 
 /** Polls until SIGINT or SIGTERM. */
 export async function runWorker(settings: WorkerSettings = {}): Promise<void> {
-  // of what the SDK tells, the bundler's lists above all, an operator needs the warnings
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+  Runtime.install({ logger: workerLog() });
   console.log(whatItKnows());
   const { worker, close } = await createWorker(settings);
   console.log(
@@ -77,14 +77,29 @@ export async function runWorker(settings: WorkerSettings = {}): Promise<void> {
   }
 }
 
+/** Of what the SDK tells, the bundler's lists above all, an operator needs the warnings; a step's failure is one line. */
+function workerLog(): DefaultLogger {
+  const warnings = new DefaultLogger('WARN');
+  return new DefaultLogger('WARN', ({ level, message, meta, timestampNanos }) => {
+    const line = failureLine(message, meta);
+    if (line === null) return warnings.log(level, message, meta);
+    const at = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+    process.stderr.write(`${at} [${level}] ${line}\n`);
+  });
+}
+
 /** What a worker can work with, before somebody starts a plan and it turns out to be missing. Names and paths, never a URL. */
 function whatItKnows(environment: NodeJS.ProcessEnv = process.env): string {
   const of = (name: string) => environment[name] || `${name} is not set`;
+  const there = (name: string, without: string) => {
+    const path = environment[name];
+    return path && !existsSync(path) ? `${path}, which is NOT THERE: ${without}` : of(name);
+  };
   return [
-    `rekey: plans        ${of('REKEY_PLANS')}`,
+    `rekey: plans        ${there('REKEY_PLANS', 'no plan can be started')}`,
     `rekey: connections  ${connectionNames(environment).join(', ') || 'no REKEY_CONNECTION_<NAME> is set'}`,
     `rekey: backups      ${of('REKEY_BACKUPS')}`,
-    `rekey: hooks        ${of('REKEY_HOOKS')}`,
+    `rekey: hooks        ${there('REKEY_HOOKS', 'every phase will stop at preflight')}`,
   ].join('\n');
 }
 

@@ -165,7 +165,7 @@ async function noteWaste(work: StepWork, tables: string[]): Promise<void> {
   for (const { table, dead } of bloated)
     await writeFinding(work.session, {
       ...finding,
-      check: 'bloat',
+      check: 'dead rows, until the table is vacuumed',
       object: table,
       count: dead,
       example: { vacuum: table },

@@ -125,7 +125,7 @@ function saidOf(temporal: TemporalStatus | null): string {
 
 function phasesText({ phases }: Standing): string {
   if (phases.length === 0) return '';
-  return `${heading('Phases that began')}\n${columns(phases.map((p) => [p.phase, p.state, standsOf(p), undoOf(p)]))}`;
+  return `${heading('Phases that began')}\n${columns(phases.map((p, i) => [p.phase, p.state, standsOf(p), undoOf(p, phases.slice(i))]))}`;
 }
 
 function standsOf({ kind, cutOver, columns: count }: StandingPhase): string {
@@ -136,10 +136,12 @@ function standsOf({ kind, cutOver, columns: count }: StandingPhase): string {
     : `keys are integers, ${plural(count, 'shadow column')} there`;
 }
 
-function undoOf(phase: StandingPhase): string {
+/** `later`: it, and the phases after it, which go back before it. */
+function undoOf(phase: StandingPhase, later: StandingPhase[]): string {
   if (phase.state === 'rolled-back') return '';
-  const closed = whatKeepsFromUndo([phase]);
-  return closed === null ? 'can be undone' : `can NOT be undone: ${closed.wayBack.because}`;
+  const closed = whatKeepsFromUndo(later);
+  if (closed === null) return 'can be undone';
+  return `can NOT be undone: ${closed.phase === phase.phase ? closed.wayBack.because : `${closed.phase} can't be`}`;
 }
 
 function sessionsText({ sessions }: Standing): string {
@@ -163,8 +165,11 @@ function wayOutText(connection: string, { database, standing, temporal }: Examin
       lines.push(['restore', 'a backup, into another database: rekey restore --help']);
   } else if (open.length > 0) {
     const gone = temporal !== null && temporal.answer === null ? ' --temporal-is-gone' : '';
-    if (!(database.owner && isUndo(database.owner)))
-      lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints that, too']);
+    const { current } = database;
+    if (current?.row.state === 'open' && temporal?.answer?.state === 'RUNNING')
+      lines.push(['undo', `${current.row.phase} with a cancel of its workflow: rekey status prints it`]);
+    else if (!(database.owner && isUndo(database.owner)))
+      lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints it']);
     lines.push([
       'undo all',
       `without Temporal: rekey undo ${connection}${gone} says what it would do${database.owner && temporal?.answer?.state === 'RUNNING' ? ', once the owner is cancelled' : ''}`,

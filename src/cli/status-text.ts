@@ -63,7 +63,10 @@ function liveOf(temporal: TemporalStatus | null, phase: string): MemoStatus | nu
 function stateOf(report: StatusReport, current: PhaseNow): string {
   const { temporal } = report;
   const { row, gate, paused } = current;
-  if (row.state !== 'open') return row.state === 'done' ? 'done' : 'rolled back';
+  const { phases } = report.database;
+  const done = phases.filter((p) => p.state === 'done').length;
+  if (row.state !== 'open')
+    return `${row.state === 'done' ? 'done' : 'rolled back'}, ${done} of ${plural(phases.length, 'phase')} ${done === 1 ? 'is' : 'are'} done`;
   const end = endOf(report);
   if (end !== null) return `STOPPED${gate ? ` at ${gate.gate}` : ''}: its workflow is ${end}`;
   const live = liveOf(temporal, row.phase);

@@ -90,16 +90,25 @@ async function fileThatIsCalled(root: string, name: string): Promise<string> {
       'Name one of the files, or take one out of the directory.',
     );
   }
-  if (found[0] === undefined) throw notFound(name);
+  if (found[0] === undefined)
+    throw notFound(
+      name,
+      entries.map((e) => e.name).filter((file) => /\.ya?ml$/.test(file)),
+    );
   return found[0];
 }
 
-function notFound(name: string): RekeyError {
+const shownPlans = 10;
+
+/** `files`: those at the top of the directory. */
+function notFound(name: string, files: string[] = []): RekeyError {
   const shown = name.length > 100 ? `${name.slice(0, 97)}...` : name;
+  const names = files.map((file) => file.replace(/\.ya?ml$/, '')).sort();
+  const listed = `${names.slice(0, shownPlans).join(', ')}${names.length > shownPlans ? ' and others' : ''}`;
   return badInput(
     'plan.not-found',
     `there is no plan "${shown}" in the directory REKEY_PLANS`,
-    'Name a plan by its file: testapp for testapp.yaml.',
+    `Name a plan by its file, testapp for testapp.yaml${listed ? `; there: ${listed}` : ''}.`,
   );
 }
 

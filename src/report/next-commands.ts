@@ -131,14 +131,20 @@ function startCommands({ plan, phases, current, owner }: DatabaseStatus, connect
   if (plan === null) return [{ does: 'start a plan: put its name in the place of PLAN', command: migration }];
   const done = phases.length > 0 && phases.every((p) => p.state === 'done');
   const found: NextCommand[] = done ? [] : [{ does: `go on with the plan ${plan}`, command: migration }];
-  if (current && current.row.state !== 'rolled-back' && current.wayBack.open) {
-    const { phase } = current.row;
+  const phase = current && phaseToRollBack(current, phases);
+  if (phase) {
     found.push({
       does: `${found.length ? 'or roll' : 'roll'} back ${phase}`,
       command: start('rollBackPhase', `${plan}-rollback-${phase}`, { plan, connection, phase }),
     });
   }
   return found;
+}
+
+/** The one that ended last or is open; after a way back the one before it, whose own way back its workflow looks at. */
+function phaseToRollBack(current: PhaseNow, phases: DatabaseStatus['phases']): string | null {
+  if (current.row.state !== 'rolled-back') return current.wayBack.open ? current.row.phase : null;
+  return phases.findLast((p) => p.state === 'done')?.phase ?? null;
 }
 
 /** A phase's id tells that of the migration that began it; null where it was started alone. */

@@ -77,5 +77,9 @@ describe('rekey doctor, after a cutover', () => {
   it('has nothing against a phase that cleanup has finished', async () => {
     await run.forward('cleanup');
     expect(await ills()).toEqual({ code: 0, ills: [] });
+    // its list of phases and what can be done say the same
+    const { stdout } = await doctor(database.ownerUrl);
+    expect(stdout).toMatch(/^ +foundation +done +can NOT be undone: cleanup can't be$/m);
+    expect(stdout).toMatch(/undo +nothing, as cleanup can not be undone/);
   }, 60_000);
 });

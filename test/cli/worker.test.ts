@@ -86,6 +86,28 @@ test('a profile that the Temporal CLI knows says where the server is', async () 
   expect(await worker.ended).toBe(0);
 }, 60_000);
 
+test('a step that stops is one line in the log of its worker, and a file of hooks that is not there is told at the start', async () => {
+  const worker = startRekey(['worker'], { ...env, REKEY_HOOKS: join(place, 'hooks.yaml') });
+  try {
+    await worker.says(/hooks +.*hooks\.yaml, which is NOT THERE: every phase will stop at preflight/);
+    await worker.says(/polling/);
+    const at = ['--address', temporal.address, '--namespace', temporal.namespace];
+    const input = JSON.stringify({ plan: 'shpo', connection: 'shop' });
+    await promisify(execFile)(temporal.cliPath, [
+      ...['workflow', 'start', ...at, '--task-queue', 'rekey', '--type', 'runMigration'],
+      ...['--workflow-id', 'no-such-plan', '--input', input],
+    ]);
+    await until(async () => (worker.stderr().includes('plan.not-found') ? true : null));
+    expect(worker.stderr()).toMatch(
+      /^\S+Z \[WARN\] no-such-plan: readMigration, attempt 1: plan\.not-found: there is no plan "shpo".* there: shop\.$/m,
+    );
+    expect(worker.stderr()).not.toMatch(/^ +at /m);
+  } finally {
+    worker.child.kill('SIGTERM');
+  }
+  expect(await worker.ended).toBe(0);
+}, 60_000);
+
 test('rekey worker without a Temporal server: 3', async () => {
   const { code, stderr } = await rekey(['worker'], { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' });
   expect(stderr).toContain('temporal.no-answer');

@@ -61,6 +61,10 @@ test.each(['nothing', '', 'shop', 'a\0b'])('a plan that is not there is named (%
   await expect(load(name)).rejects.toMatchObject({ type: 'BadInput', code: 'plan.not-found' });
 });
 
+test('where a plan is not there the error lists those that are', async () => {
+  await expect(load('shpo')).rejects.toMatchObject({ remedy: expect.stringMatching(/there: .*testapp/) });
+});
+
 test('a file that can not be read is named', async () => {
   await mkdir(path.join(plans, 'folder.yaml'));
   await expect(load('folder')).rejects.toMatchObject({

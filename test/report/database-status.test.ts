@@ -38,6 +38,7 @@ test('after a way back status tells of the phase that ended last, and goes on un
   );
   const now = await status();
   expect(now.current?.row).toMatchObject({ phase: 'users', state: 'rolled-back' });
-  const [next] = nextByJournal(now, 'shop');
+  const [next, back] = nextByJournal(now, 'shop');
   expect(next?.command).toContain('--workflow-id tonight ');
+  expect(back?.command).toMatch(/--type rollBackPhase .*"phase":"leaf-tables"/);
 });
