@@ -22,6 +22,7 @@ import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { buildPhase, cleanupOf, journalStep, type StepWork, withStep } from './phase-work.js';
 import { runAll, sqlTable, Tally } from './run-work.js';
 import { userSearchPath } from './search-path.js';
+import { Throttle } from './throttle.js';
 
 /**
  * From the first statement on there is no way back: legacy columns and objects, sync triggers and redundant columns go.
@@ -99,18 +100,20 @@ async function finishedPhases(work: StepWork): Promise<FinishedPhase[]> {
   return finished;
 }
 
-/** The indexes that the plan asks for, CONCURRENTLY. */
+/** The indexes that the plan asks for, CONCURRENTLY, each when the throttle lets it. */
 export function buildIndexes(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return withStep('buildIndexes', ref, attempt, async (work) => {
     const tally = new Tally();
+    const throttle = new Throttle(work, work.plan.map.pauseWhen);
     await userSearchPath(work.session);
     for (const text of cleanupOf(work).indexes) {
       work.heartbeat({ doing: text.slice(0, 100) });
       const name = checkIndexStatement(text).name as string;
+      const object = `index ${name}`;
       const state = await indexState(work, name);
       if (state === 'valid') continue;
+      await throttle.whileHeld(object);
       await work.session.execute('set lock_timeout = 0');
-      const object = `index ${name}`;
       if (state === 'broken')
         await runStatement(work.session, work.scope, {
           object,

@@ -1,8 +1,9 @@
 import { readFreeDisk } from '../src/backup/disk.js';
 import { type HookResult, runHook } from '../src/checks/hook.js';
 import { loadHooks } from '../src/checks/hooks-file.js';
+import type { PauseWhen } from '../src/plan/model.js';
 import type { Signal } from '../src/postgres/throttle.js';
-import type { PhaseWork, StepWork } from './phase-work.js';
+import type { StepWork } from './phase-work.js';
 
 /** ms for which an answer counts: a hook is a program of somebody's, and ranges ask every second, each for itself */
 const fresh = 5_000;
@@ -21,9 +22,9 @@ export async function freeDiskOfServer(work: StepWork): Promise<number | null> {
 }
 
 /** For the throttle: null where the plan sets no limit. A hook that fails is a signal that can't be read. */
-export function freeDiskReader(work: PhaseWork): (() => Promise<Signal>) | null {
+export function freeDiskReader(work: StepWork, limits: PauseWhen): (() => Promise<Signal>) | null {
   const hook = work.phase.hooks['free-disk'];
-  if (hook === undefined || work.phase.map.pauseWhen.freeDisk === undefined) return null;
+  if (hook === undefined || limits.freeDisk === undefined) return null;
   const key = JSON.stringify([work.ref.connection, work.ref.run.runId, work.ref.phase]);
   return () => {
     const known = answers.get(key);

@@ -1,18 +1,16 @@
 import { RekeyError } from '../src/errors.js';
 import { advanceCursor, type CursorRow, forgetCursors, readCursor } from '../src/postgres/cursors.js';
 import { writeJournal } from '../src/postgres/journal.js';
-import { signalReader } from '../src/postgres/signals.js';
-import { heldBy } from '../src/postgres/throttle.js';
 import { batchSql, leftOverSql, passSql } from '../src/substitution/map.js';
 import type { Attempt } from './attempt.js';
 import type { MapProgress, MapRange, PhaseRef, StepResult } from './contract.js';
-import { freeDiskReader } from './free-disk.js';
 import { batchOf, cutIntoRanges, passesOf, stretchBlocks } from './map-ranges.js';
 import { type MapStep, Pace, Stretch } from './map-stretch.js';
 import { journalStep, type PhaseWork, withPhase, withStep } from './phase-work.js';
 import { pageOf } from './range-pages.js';
 import { runAll, Tally } from './run-work.js';
 import { asClientsSee } from './search-path.js';
+import { Throttle } from './throttle.js';
 import { seeWaiters } from './waiters.js';
 
 /** Cuts each table into ranges of blocks as it is now: rows that come later are the sync trigger's. Locks: none. */
@@ -60,9 +58,7 @@ export async function journalWait(work: PhaseWork, table: string, waitedMs: numb
 
 /** One range of blocks, for one slice of time. */
 class Range {
-  private readonly signals: ReturnType<typeof signalReader>;
-  private held: string | null = null;
-  private asked = Number.NEGATIVE_INFINITY;
+  private readonly throttle: Throttle;
   /** that the cursor stands in */
   private stretch: Stretch | null = null;
   private readonly pace: Pace;
@@ -74,7 +70,7 @@ class Range {
     private readonly range: MapRange,
     private readonly replica: boolean,
   ) {
-    this.signals = signalReader(work.ref.phase, work.phase.map.pauseWhen, freeDiskReader(work));
+    this.throttle = new Throttle(work, work.phase.map.pauseWhen);
     this.pace = new Pace(batchOf(work, range.table));
   }
 
@@ -83,26 +79,22 @@ class Range {
     const before = await this.cursor();
     let cursor = before;
     // a stretch that is left half-way is gone over from its beginning, to find that most of it is done
-    while (!cursor.done && (performance.now() < until || (this.stretch !== null && this.held === null))) {
-      await this.lookAtSignals();
+    while (
+      !cursor.done &&
+      (performance.now() < until || (this.stretch !== null && this.throttle.held === null))
+    ) {
+      const held = await this.throttle.look();
       this.work.heartbeat({
         table: cursor.tableName,
         rowsDone: cursor.rowsDone,
         rowsTotal: cursor.rowsTotal,
-        heldBy: this.held,
+        heldBy: held,
       });
-      if (this.held?.startsWith('paused')) break;
-      if (this.held !== null) await this.work.session.pause(1_000);
+      if (held?.startsWith('paused')) break;
+      if (held !== null) await this.work.session.pause(1_000);
       else cursor = await this.next(cursor);
     }
-    return progress(this.range, before, cursor, performance.now() - started, this.held);
-  }
-
-  /** The throttle looks at other sessions: once a second is enough. */
-  private async lookAtSignals(): Promise<void> {
-    if (performance.now() - this.asked < 1_000) return;
-    this.held = heldBy(await this.signals(this.work.session), this.work.phase.map.pauseWhen);
-    this.asked = performance.now();
+    return progress(this.range, before, cursor, performance.now() - started, this.throttle.held);
   }
 
   private async next(cursor: CursorRow): Promise<CursorRow> {

@@ -46,16 +46,21 @@ export class Tally {
 /** Looks once more when a piece of work has its locks, and nobody can change its tables any more. */
 export type UnderItsLocks = (one: Work) => Promise<void>;
 
+/** Waits until an index may be built: one is as much as a table's map, and can't be held half-way. */
+export type BeforeIndex = (object: string) => Promise<void>;
+
 /** Runs work in order; what is seen to be done is left alone. Locks: as each piece of work says, under the phase's budget. */
 export async function runAll(
   work: StepWork,
   list: Work[],
   tally = new Tally(),
   underItsLocks: UnderItsLocks = async () => undefined,
+  beforeIndex: BeforeIndex = async () => undefined,
 ): Promise<Tally> {
   for (const [at, one] of list.entries()) {
     work.heartbeat({ doing: one.object, done: at, of: list.length });
     if (await isDone(work, one)) continue;
+    if (one.done?.see === 'index' && one.done.present) await beforeIndex(one.object);
     await runOne(work, one, tally, underItsLocks);
   }
   return tally;

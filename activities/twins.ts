@@ -5,9 +5,10 @@ import type { PhaseRef, StepResult } from './contract.js';
 import { keepOthersBeforeUndo } from './ground.js';
 import { assertSwappedBack, journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
+import { Throttle } from './throttle.js';
 
 /**
- * Indexes CONCURRENTLY, constraints NOT VALID then validated, ANALYZE. With `twins: late` unique twins and what stands on
+ * Indexes CONCURRENTLY, each when the throttle lets it; constraints NOT VALID then validated, ANALYZE. With `twins: late` unique twins and what stands on
  * them are left to a second call, which comes after the approval.
  */
 export function buildTwins(input: PhaseRef & { late?: boolean }, attempt: Attempt): Promise<StepResult> {
@@ -15,7 +16,10 @@ export function buildTwins(input: PhaseRef & { late?: boolean }, attempt: Attemp
     const { up } = work.statements.buildTwins;
     const inTwo = work.phase.twins === 'late';
     const list = inTwo ? up.filter((one) => (one.late === true) === (input.late === true)) : up;
-    const tally = work.record.cutOver ? new Tally() : await runAll(work, list);
+    const tally = new Tally();
+    const throttle = new Throttle(work, work.phase.map.pauseWhen);
+    if (!work.record.cutOver)
+      await runAll(work, list, tally, undefined, (object) => throttle.whileHeld(object));
     await journalStep(work, { ...tally.result(), late: input.late === true });
     return tally.result();
   });

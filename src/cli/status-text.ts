@@ -77,7 +77,8 @@ function stateOf(report: StatusReport, current: PhaseNow): string {
   if (live && live.state !== 'running') return live.state.replaceAll('-', ' ');
   if (gate) return `${paused ? 'paused, ' : ''}approved at ${gate.gate}`;
   if (paused) return 'paused';
-  return live?.notes.some((note) => note.startsWith('held: ')) ? 'open, and held by the throttle' : 'open';
+  const isHeld = current.last?.held || live?.notes.some((note) => note.startsWith('held: '));
+  return isHeld ? 'open, and held by the throttle' : 'open';
 }
 
 function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Date): string {
@@ -86,6 +87,7 @@ function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Da
     ['as of', clock(asOf, new Date())],
     ['hash', row.planHash],
   ];
+  if (last?.held) lines.push(['held', `${last.step ?? ''}, since ${clock(last.at, asOf)}: ${last.held}`]);
   if (running)
     lines.push([
       'running',

@@ -42,8 +42,8 @@ export interface PhaseNow {
   row: PhaseRow;
   /** as it was stored when the phase began */
   planned: Phase | null;
-  /** the newest entry of the journal */
-  last: { step: string | null; at: Date } | null;
+  /** the newest entry of the journal; `held`: it says why the throttle holds what comes next */
+  last: { step: string | null; at: Date; held: string | null } | null;
   /** a statement that has not ended, by the journal */
   running: { step: string | null; object: string | null; since: Date } | null;
   progress: TableProgress[];
@@ -138,7 +138,9 @@ async function phaseNow(
   return {
     row,
     planned: plan?.phases.find((p) => p.phase === phase) ?? null,
-    last: await first('select step, at from rekey.journal where phase = $1 order by id desc limit 1'),
+    last: await first(
+      `select step, at, detail->>'held' as held from rekey.journal where phase = $1 order by id desc limit 1`,
+    ),
     running: await first(
       `select step, object, at as since from rekey.journal where phase = $1 and kind = 'statement' and duration_ms is null
          and at > coalesce((select max(at) from rekey.journal where phase = $1 and kind in ('step', 'failure')), '-infinity')

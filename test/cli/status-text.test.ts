@@ -118,6 +118,12 @@ test('a phase that the throttle holds says so at once', () => {
     'of plan shop: open, and held by the throttle\n',
   );
   expect(statusText({ ...report, temporal: running({}) })).toContain('of plan shop: open\n');
+  // an index that is not begun, by the journal: the workflow waits for its activity and knows nothing
+  const last = { step: 'buildTwins', at: now, held: 'replication lag is 12 s, the limit 10 s' };
+  const building = { ...database, current: { ...database.current, last } };
+  const text = statusText({ ...report, database: building, temporal: null });
+  expect(text).toContain('of plan shop: open, and held by the throttle\n');
+  expect(text).toMatch(/held +buildTwins, since .*: replication lag is 12 s/);
 });
 
 test('what the journal could not be told, the workflow tells: never an older failure in its place', () => {

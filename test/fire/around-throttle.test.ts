@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { withSession } from '../../src/postgres/connect.js';
 import { signalReader } from '../../src/postgres/signals.js';
+import { readDatabaseStatus } from '../../src/report/database-status.js';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.js';
 import { attempt, LocalRun } from '../activities/local-run.js';
 import { figure } from '../figures.js';
@@ -16,9 +17,13 @@ map: { batch: 500, pause-when: { replica-lag: 1s, oldest-transaction: 1s, wal-ke
 phases:
   - { phase: foundation, kind: foundation }
   - { phase: main, tables: [people], hooks: { free-disk: room } }
+  - { phase: cleanup, kind: cleanup, indexes: ['create index concurrently people_by_name on people (name)'], hooks: { free-disk: room } }
 `;
 
-/** What `status` shows of a held map comes from the heartbeats and results of its slices. */
+/**
+ * What `status` shows of a held map comes from the heartbeats and results of its slices, of an index that is not begun
+ * from the journal.
+ */
 describe('The map of a phase', () => {
   let server: PostgresServer;
   let standby: { url: string; stop: () => Promise<void> };
@@ -28,6 +33,7 @@ describe('The map of a phase', () => {
   const room = join(folder, 'free');
   const plenty = `${100 * 1024 ** 3}`;
   const held = new Set<string>();
+  let goesBack = true;
 
   beforeAll(async () => {
     server = await startPostgres({
@@ -45,7 +51,9 @@ describe('The map of a phase', () => {
     await run.forward('foundation');
   }, 60_000);
   beforeEach(() => held.clear());
-  afterEach(() => run.back('main'));
+  afterEach(async () => {
+    if (goesBack) await run.back('main');
+  });
   afterAll(async () => {
     run?.end();
     delete process.env.REKEY_HOOKS;
@@ -203,4 +211,53 @@ describe('The map of a phase', () => {
       ],
     );
   });
+
+  async function holdsAnIndex(phase: string, step: string, object: string): Promise<void> {
+    const indexes = async () => (await database.sql('select count(*)::int as built from pg_index'))[0];
+    const look = async () => {
+      const status = await withSession(database.connection, 'status', (session) =>
+        readDatabaseStatus(session, async () => ({ open: true, because: '' })),
+      );
+      return { last: status.current?.last, indexes: await indexes() };
+    };
+    if (phase === 'cleanup') await run.forward('main');
+    goesBack = phase !== 'cleanup';
+    let before: unknown;
+    let seen: ReturnType<typeof look> | null = null;
+    run.caller = async ({ activity, call }) => {
+      if (activity !== step) return call();
+      before = await indexes();
+      await database.superuser(`select pg_create_physical_replication_slot('forgotten', true)`);
+      await writeSegments();
+      return call({
+        ...attempt(),
+        heartbeat: (progress: object) => {
+          if (seen !== null || !/^the slot/.test((progress as { heldBy?: string }).heldBy ?? '')) return;
+          // the journal has it just after
+          seen = new Promise((resolve) => setTimeout(resolve, 300)).then(look);
+          void seen.finally(() => database.superuser(`select pg_drop_replication_slot('forgotten')`));
+        },
+      });
+    };
+    await run.forward(phase, phase === 'main' ? 'buildTwins' : 'kept');
+    run.caller = ({ call }) => call();
+    expect(await seen).toEqual({
+      last: expect.objectContaining({
+        step,
+        held: expect.stringMatching(/^the slot forgotten, .* 64 MB$/),
+      }),
+      indexes: before,
+    });
+    const told = await database.sql(
+      `select object from rekey.journal where phase = $1 and step = $2 and starts_with(detail->>'held', 'the slot')`,
+      [phase, step],
+    );
+    expect(told).toEqual([{ object: expect.stringContaining(object) }]);
+  }
+
+  it('and a twin is not begun while a slot fills the disk: status says why, and it goes on when that is gone', () =>
+    holdsAnIndex('main', 'buildTwins', 'index people'));
+
+  it('and an index of cleanup is not begun while a slot fills the disk: status says why, and it goes on when that is gone', () =>
+    holdsAnIndex('cleanup', 'buildIndexes', 'index people_by_name'));
 });

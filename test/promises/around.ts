@@ -49,7 +49,7 @@ export const promises: Kept[] = [
   },
   {
     promise:
-      'The throttle holds the map when a full disk draws near, that of the log included: for a slot or an archiver that keeps more WAL than the plan allows, for less free disk than it asks for, and while nobody can say how much; it says which, and goes on by itself.',
+      'The throttle holds the map, and the next index of twins and of cleanup, when a full disk draws near, that of the log included: for a slot or an archiver that keeps more WAL than the plan allows, for less free disk than it asks for, and while nobody can say how much; it says which, and goes on by itself.',
     tests: [
       [
         throttle,
@@ -59,6 +59,14 @@ export const promises: Kept[] = [
       [
         throttle,
         'holds when little disk is free, and while nobody can say how much, and goes on when there is room',
+      ],
+      [
+        throttle,
+        'and a twin is not begun while a slot fills the disk: status says why, and it goes on when that is gone',
+      ],
+      [
+        throttle,
+        'and an index of cleanup is not begun while a slot fills the disk: status says why, and it goes on when that is gone',
       ],
     ],
     figures: ['map held and gone on'],
