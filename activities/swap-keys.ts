@@ -11,6 +11,7 @@ import { runAll, Tally } from './run-work.js';
 import { asClientsSee, asWeSee } from './search-path.js';
 import { swapTransaction } from './swap-transaction.js';
 import { sweepOnline, tooManyHoles } from './sweep-holes.js';
+import { assertTriggersStand, mendWrittenPast } from './written-past.js';
 
 /**
  * The cutover. Asks the journal first whether the approval still stands, compares the fingerprint under the locks, then
@@ -62,7 +63,8 @@ async function assertApproved(work: PhaseWork, opening: number | null): Promise<
 }
 
 /**
- * The way back: unique twins on integers are built again and holes swept online, then the same short transaction with
+ * The way back: what was written past the sync triggers is put right, unique twins on integers are built again and holes
+ * swept online, then the same short transaction with
  * the roles exchanged, then constraints are validated online. Harmless where the keys were never swapped.
  */
 export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
@@ -71,11 +73,15 @@ export function swapKeysBack(ref: PhaseRef, attempt: Attempt): Promise<StepResul
     const { session, statements } = work;
     if (work.record.cutOver) {
       await compareGround(work, 'after');
+      await mendWrittenPast(work, tally);
       await runAll(work, statements.beforeSwapBack, tally);
+      // building indexes takes as long as it takes
+      await mendWrittenPast(work, tally);
       await sweepOnline(work);
       const replica = await mayBeReplica(work);
       await swapTransaction(work, tally, 'back', async () => {
         await compareGround(work, 'after');
+        await assertTriggersStand(work);
         if (replica) await session.execute('set local session_replication_role = replica');
         // its estimate of holes may be a large part of the table, and a scan of it no time to spend under these locks
         await session.execute(['set local enable_seqscan = off', ...asClientsSee].join('; '));

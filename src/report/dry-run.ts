@@ -8,6 +8,7 @@ import { batchSql, leftOverSql, parts, passSql } from '../substitution/map.js';
 import { catalogAfter } from '../substitution/predict.js';
 import { dropRedundantWork } from '../substitution/redundant.js';
 import { serverFunctions } from '../substitution/server-functions.js';
+import { mends, standingTriggers } from '../substitution/written-past.js';
 import type { SeenPhase } from './phase-views.js';
 
 export interface DryRunPhase {
@@ -115,6 +116,13 @@ function twins({ view, statements }: SeenPhase): DryRunStep[] {
   ];
 }
 
+function writtenPast({ view }: SeenPhase): DryRunStatement[] {
+  return [
+    ...standingTriggers(view).flatMap(({ create, enable }) => [...create, enable].map(work)),
+    ...mends(view).map(({ on, batch }) => ({ text: batch, object: on, lock: 'row locks of one batch' })),
+  ];
+}
+
 function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
   const { statements } = found;
   const online = statements.sweeps.flatMap(({ table, blocks, batch, waiting, count }) =>
@@ -130,6 +138,14 @@ function back(found: SeenPhase, locks: LockSettings): DryRunStep[] {
     { text: 'set constraints all immediate', object: 'deferred triggers of the sweep' },
   ];
   return [
+    step(
+      'swapKeysBack, where somebody has written past a sync trigger',
+      [
+        'Run before the step and again once its indexes are built. A sync trigger that is gone or off stands again; then all rows are compared as validation compares them after the cutover,',
+        'and only a column that differs is put right, as its UUIDs say, in batches of blocks ($1 is the first, $2 the block after the last).',
+      ],
+      writtenPast(found),
+    ),
     step(
       'swapKeysBack, online before it',
       [
