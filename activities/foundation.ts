@@ -10,6 +10,7 @@ import { fromPostgres } from '../src/postgres/from-postgres.js';
 import { readJournal } from '../src/postgres/journal-reader.js';
 import { assertOwner } from '../src/postgres/ownership.js';
 import type { Session } from '../src/postgres/session.js';
+import { refuseWhatStandsOnRekey } from '../src/postgres/stands-on-rekey.js';
 import type { Attempt } from './attempt.js';
 import { backupRoot } from './backup.js';
 import { connectionUrl, scratchConnection } from './connection-url.js';
@@ -26,13 +27,14 @@ export function createFoundation(ref: PhaseRef, attempt: Attempt): Promise<StepR
   });
 }
 
-/** Exports the journal into REKEY_BACKUPS, then drops the schema rekey with all that is in it. Locks: none on tables of others. */
+/** Exports the journal into REKEY_BACKUPS, then drops the schema rekey with all that is in it; nothing where others stand on it. Locks: none on tables of others. */
 export async function dropFoundation(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   const tally = new Tally();
   const session = await openSession(ref.connection, `${ref.phase} dropFoundation`);
   try {
     if ((await rekeySchemaVersionOf(session)) === null) return tally.result();
     await assertOwner(session, ref.run);
+    await refuseWhatStandsOnRekey(session, 'are gone');
     attempt.heartbeat({ doing: 'exports the journal' });
     const journal = await readJournal(session);
     const { database } = await session.one<{ database: string }>(

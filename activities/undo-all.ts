@@ -8,6 +8,7 @@ import { closeGate, newestOpening } from '../src/postgres/gates.js';
 import { releaseOwner, takeOwner, undoCluster } from '../src/postgres/ownership.js';
 import { type PhaseRow, readPhases, setPhaseState } from '../src/postgres/phases.js';
 import type { Session } from '../src/postgres/session.js';
+import { refuseWhatStandsOnRekey } from '../src/postgres/stands-on-rekey.js';
 import { isOnlyOrder, noWayBack } from '../src/report/way-back.js';
 import type { Attempt } from './attempt.js';
 import { dropColumns } from './columns.js';
@@ -66,6 +67,7 @@ async function undoAlone(options: UndoOptions): Promise<Undone> {
   const undone: Undone = { phases: [], foundation: false };
   const rows = await withSession(connection, async (session) => {
     const found = await phasesToUndo(session);
+    if (options.foundation && found.length > 0) await refuseWhatStandsOnRekey(session, 'stand');
     const plan = found[0]?.plan;
     if (plan !== undefined) await takeOwner(session, { ...run, plan, clusterId: undoCluster });
     return found;
