@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities/create.js';
+import { visible } from './src/cli/output.js';
 import { connectionNames } from './src/postgres/environment.js';
 import { failureLine } from './src/report/failure-line.js';
 
@@ -84,7 +85,7 @@ function workerLog(): DefaultLogger {
     const line = failureLine(message, meta);
     if (line === null) return warnings.log(level, message, meta);
     const at = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-    process.stderr.write(`${at} [${level}] ${line}\n`);
+    process.stderr.write(`${at} [${level}] ${visible(line)}\n`);
   });
 }
 

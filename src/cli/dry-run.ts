@@ -5,7 +5,7 @@ import { seePhases } from '../report/phase-views.js';
 import { readDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { columns, plural } from './layout.js';
-import { print } from './output.js';
+import { printExactly } from './output.js';
 import { findPlan } from './plan-file.js';
 
 export function addDryRun(program: Command, done: (code: ExitCode) => void): void {
@@ -29,7 +29,7 @@ export function addDryRun(program: Command, done: (code: ExitCode) => void): voi
         const all = dryRun(plan, seePhases(plan, now, now.phases));
         const shown = all.filter((p) => options.phase === undefined || p.phase === options.phase);
         const phases = options.rollback ? shown : shown.map((p) => ({ ...p, rollback: [] }));
-        print(
+        printExactly(
           options.json ? { plan: plan.plan, database: now.catalog.database, phases } : dryRunText(phases),
         );
         done(

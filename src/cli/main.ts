@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js';
 import { failureJson, failureText } from './failure.js';
+import { visible } from './output.js';
 import { rekeyProgram } from './program.js';
 
 /** What bin/rekey.js loads: runs the command line of this process and leaves its exit code. */
@@ -20,7 +21,7 @@ async function main(): Promise<ExitCode> {
 function report(error: unknown): void {
   if (process.argv.includes('--json'))
     process.stdout.write(`${JSON.stringify(failureJson(error), null, 2)}\n`);
-  process.stderr.write(failureText(error));
+  process.stderr.write(visible(failureText(error)));
   if (process.env.REKEY_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 

@@ -4,7 +4,7 @@ import { proposePlan } from '../plan/propose.js';
 import { keyFactsOf } from '../substitution/key-facts.js';
 import { readDatabase } from './database.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
-import { print } from './output.js';
+import { printExactly } from './output.js';
 
 export function addPlanPropose(plan: Command, done: (code: ExitCode) => void): void {
   plan
@@ -16,7 +16,7 @@ export function addPlanPropose(plan: Command, done: (code: ExitCode) => void): v
     .action(async (connection: string, options: { plan?: string; json?: boolean }) => {
       const { catalog, legacyColumns } = await readDatabase(connection);
       const yaml = proposePlan(keyFactsOf(catalog, legacyColumns), options.plan ?? catalog.database);
-      print(options.json ? proposalJson(yaml) : yaml);
+      printExactly(options.json ? proposalJson(yaml) : yaml);
       done(exitCodes.fine);
     });
 }

@@ -5,7 +5,7 @@ import { findPhase } from '../plan/normal.js';
 import { showPlan } from '../plan/show.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { columns, plural } from './layout.js';
-import { print } from './output.js';
+import { printExactly } from './output.js';
 import { findPlan } from './plan-file.js';
 
 export function addPlanShow(parent: Command, done: (code: ExitCode) => void): void {
@@ -18,7 +18,7 @@ export function addPlanShow(parent: Command, done: (code: ExitCode) => void): vo
     .action(async (name: string, options: { phase?: string; json?: boolean }) => {
       const { plan } = await findPlan(name);
       if (options.phase !== undefined) findPhase(plan, options.phase);
-      print(options.json ? planJson(plan, options.phase) : planText(plan, options.phase));
+      printExactly(options.json ? planJson(plan, options.phase) : planText(plan, options.phase));
       done(exitCodes.fine);
     });
 }

@@ -3,6 +3,7 @@ import { exitCodeOf, exitCodes } from '../../src/cli/exit-codes.js';
 import { failureText, toldToTypeAgain } from '../../src/cli/failure.js';
 import { hazardsText } from '../../src/cli/hazards-text.js';
 import { bytes, columns, duration, wrap } from '../../src/cli/layout.js';
+import { visible } from '../../src/cli/output.js';
 import { RekeyError } from '../../src/errors.js';
 
 const error = (type: 'BadInput' | 'Hazard' | 'StepFailed' | 'Transient', code: string) =>
@@ -18,6 +19,13 @@ test('a bug is told as one, without its text or its stack: they may hold rows', 
   const text = failureText(new TypeError('cannot read 4711 of Smith'));
   expect(text).toContain('internal error (TypeError)');
   expect(text).not.toMatch(/Smith| {4}at /);
+});
+
+test('what a terminal would obey is written out, so that no signal, name or message of others can draw over a screen', () => {
+  expect(visible('ann\u001b[2J\r\u0007\u009b\u202e\tsaid\nso')).toBe(
+    'ann\\x1b[2J\\x0d\\x07\\x9b\\u202e\tsaid\nso',
+  );
+  expect(visible('Zoë, 東京, "quoted" \\x1b')).toBe('Zoë, 東京, "quoted" \\x1b');
 });
 
 const retold = (remedy: string) =>
