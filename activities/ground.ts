@@ -152,18 +152,20 @@ function movedColumns({ view }: Ground): MovedColumn[] {
 function readLines(work: Ground, moment: 'before' | 'after') {
   const { addColumns, buildTwins, beforeSwapBack } = work.statements;
   const own = moment === 'before' ? [...addColumns.up, ...buildTwins.up] : beforeSwapBack;
-  return readFingerprint(work.session, oidsOf(work), ownObjects(own, work));
+  return readFingerprint(work.session, oidsOf(work), ownObjects(own, work, moment));
 }
 
 export function oidsOf(work: Pick<Ground, 'catalog' | 'view'>): number[] {
   return work.catalog.tables.filter((t) => work.view.substitution.tables.includes(t.id)).map((t) => t.oid);
 }
 
-/** What Rekey makes is what its own work expects to see. */
-function ownObjects(list: Work[], work: Ground): OwnObjects {
+/** What Rekey makes is what its own work expects to see. After the cutover the name of a shadow is free, for anybody. */
+function ownObjects(list: Work[], work: Ground, moment: 'before' | 'after'): OwnObjects {
   const seen = list.flatMap((w) => (w.done?.present ? [w.done] : []));
+  const { members } = work.view.substitution;
+  const shadows = moment === 'before' ? members : members.filter((m) => m.shadow === m.after);
   return {
-    columns: work.view.substitution.members.map((m) => ({
+    columns: shadows.map((m) => ({
       schema: work.view.schemaOf(m.table),
       table: work.view.nameOf(m.table),
       column: m.shadow,
