@@ -11,7 +11,7 @@ import { runAll, Tally } from './run-work.js';
 import { asClientsSee, asWeSee } from './search-path.js';
 import { swapTransaction } from './swap-transaction.js';
 import { sweepOnline, tooManyHoles } from './sweep-holes.js';
-import { assertTriggersStand, mendWrittenPast } from './written-past.js';
+import { assertNothingGoesPast, assertTriggersStand, mendWrittenPast } from './written-past.js';
 
 /**
  * The cutover. Asks the journal first whether the approval still stands, compares the fingerprint under the locks, then
@@ -32,6 +32,7 @@ export function swapKeys(
         await assertOwner(work.session, input.run);
         await assertApproved(work, input.opening);
         await compareGround(work, 'before');
+        await assertNothingGoesPast(work);
       });
     }
     await keepNewGround(work);

@@ -3,7 +3,7 @@ import { runTableChecks } from '../src/checks/validation/run-table.js';
 import { RekeyError } from '../src/errors.js';
 import type { TableId } from '../src/plan/model.js';
 import { writeJournal } from '../src/postgres/journal.js';
-import { type Mend, mends, standingTriggers } from '../src/substitution/written-past.js';
+import { forwardTriggers, type Mend, mends, standingTriggers } from '../src/substitution/written-past.js';
 import { keepFinding } from './keep-finding.js';
 import { mayBeReplica } from './map.js';
 import { batchOf } from './map-ranges.js';
@@ -52,6 +52,23 @@ async function standTriggers(work: PhaseWork, tally: Tally): Promise<void> {
     const state = await triggerState(work, table, name);
     if (state === 'gone') await runAll(work, create, tally);
     if (state === 'off') await runAll(work, [enable], tally);
+  }
+}
+
+/**
+ * Under the locks of the cutover: validation has seen right rows, and what was written past a trigger since is not among
+ * them. Throws SchemaMoved; a retry validates again.
+ */
+export async function assertNothingGoesPast(work: PhaseWork): Promise<void> {
+  for (const { table, name } of forwardTriggers(work.view)) {
+    const state = await triggerState(work, table, name);
+    if (state === 'on') continue;
+    throw new RekeyError('SchemaMoved', {
+      code: 'schema.moved',
+      message: `the schema was changed since preflight: the sync trigger ${name} on ${table} is ${state === 'off' ? 'switched off' : 'gone'}`,
+      remedy: `${state === 'off' ? 'rekey doctor prints the command that switches it on again: then resolve with retry, which validates all rows.' : 'Roll the phase back and start it again.'}`,
+      where: work.ref.phase,
+    });
   }
 }
 

@@ -5,7 +5,13 @@ import type { TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
 import type { Member } from './model.js';
 import { followTrigger, syncTrigger } from './names.js';
-import { createSyncTrigger, enableSyncTrigger, surrogateFollowSql, syncFunctionSql } from './sync.js';
+import {
+  createSyncTrigger,
+  enableSyncTrigger,
+  followSql,
+  surrogateFollowSql,
+  syncFunctionSql,
+} from './sync.js';
 import { tid } from './tid.js';
 import type { PhaseView } from './view.js';
 
@@ -22,6 +28,17 @@ export interface StandingTrigger {
   create: Work[];
   /** where it is not ENABLE ALWAYS */
   enable: Work;
+}
+
+/** Those that have to fire from `addColumns` to the cutover. */
+export function forwardTriggers(view: PhaseView): Pick<StandingTrigger, 'table' | 'name'>[] {
+  return view.substitution.tables.flatMap((table) => {
+    const follow = followSql(view, table);
+    return [
+      { table, name: syncTrigger(view.substitution.phase) },
+      ...(follow ? [{ table, name: follow.name }] : []),
+    ];
+  });
 }
 
 export function standingTriggers(view: PhaseView): StandingTrigger[] {

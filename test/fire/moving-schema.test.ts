@@ -223,6 +223,27 @@ describe.each(testVersions())('A schema that moves, on PostgreSQL %i', (version)
       },
     );
 
+    it.each([
+      ['switched off', 'alter table orders disable trigger "~rekey_main"'],
+      ['gone', 'drop trigger "~rekey_main" on orders'],
+    ])(
+      'a sync trigger that is %s is found under the locks, and nothing is swapped',
+      async (state, change) => {
+        const [trigger] = await database.sql(
+          `select pg_get_triggerdef(oid) as made from pg_trigger where tgrelid = 'orders'::regclass and tgname = '~rekey_main'`,
+        );
+        await database.sql(change);
+        const found = await swap().catch((error) => error);
+        if (state === 'gone') await database.sql(String(trigger?.made));
+        await database.sql('alter table orders enable always trigger "~rekey_main"');
+        expect(found).toMatchObject({
+          code: 'schema.moved',
+          message: expect.stringContaining(`the sync trigger ~rekey_main on orders is ${state}`),
+        });
+        expect(await keyTypes()).toEqual(['integer', 'integer']);
+      },
+    );
+
     it('a change that comes while the cutover waits for its locks is found under them', async () => {
       const found = await whileItWaits(swap, () => database.sql('create view late as select id from people'));
       expect(found).toMatchObject({ code: 'schema.moved', message: expect.stringContaining('view late') });

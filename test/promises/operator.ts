@@ -61,6 +61,16 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'The schema rekey is not dropped under views, functions and defaults of the application that call it',
+    tests: [
+      [
+        'test/activities/stands-on-rekey.test.ts',
+        'the schema rekey is not dropped while a view, a function or a default of the application calls it: they are named, first of all where that can be told',
+      ],
+    ],
+  },
+  {
+    promise:
       'An undo that was interrupted can be typed again, and whoever looks or starts a workflow meanwhile reads so; where cleanup has dropped, undo and doctor offer nothing that has no effect',
     tests: [
       [undo, 'goes on where it stopped, and drops its schema when asked to'],

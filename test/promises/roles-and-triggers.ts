@@ -1,5 +1,7 @@
 import type { Kept } from './model.js';
 
+const past = 'test/fire/written-past.test.ts';
+
 export const promises: Kept[] = [
   {
     promise:
@@ -201,6 +203,26 @@ export const promises: Kept[] = [
       [
         'test/activities/writes.test.ts',
         'are refused so while cleanup drops, too, until their table has lost its legacy columns',
+      ],
+    ],
+  },
+  {
+    promise:
+      'What somebody writes past the sync triggers, switched off or dropped, is found under the locks of the cutover or kept by the way back: the triggers stand again, and legacy columns say what their UUIDs say',
+    tests: [
+      [
+        'test/fire/moving-schema.test.ts',
+        'a sync trigger that is %s is found under the locks, and nothing is swapped',
+      ],
+      [
+        past,
+        'is kept by the way back where a trigger was off for a while, and the journal says whose rows they were',
+      ],
+      [past, 'is kept where the triggers are still off, or fire for some sessions only'],
+      [past, 'is kept where a trigger was dropped, with its function'],
+      [
+        past,
+        'is kept where it is written while the way back builds its indexes, and a trigger that goes off then stands again',
       ],
     ],
   },
