@@ -53,7 +53,9 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
       : []),
     ...(open && temporal !== null && temporal.answer === null
       ? [
-          `phase ${current.row.phase} is open, and Temporal does not answer at ${temporal.address}: whether a workflow works on it is not known`,
+          temporal.silence?.kind === 'no-answer'
+            ? `phase ${current.row.phase} is open, and Temporal does not answer at ${temporal.address}: whether a workflow works on it is not known`
+            : `phase ${current.row.phase} is open, and Temporal ${temporal.silence?.words}: whether a workflow works on it is not known`,
         ]
       : []),
     ...disabled.map(
@@ -119,7 +121,7 @@ function facts({ database, standing, temporal }: Examined, schema: NonNullable<S
 
 function saidOf(temporal: TemporalStatus | null): string {
   if (temporal === null) return '';
-  if (temporal.answer === null) return ` (Temporal does not answer at ${temporal.address})`;
+  if (temporal.answer === null) return ` (Temporal ${temporal.silence?.words})`;
   return temporal.answer.state === null ? ' (Temporal does not know it)' : ` (${temporal.answer.state})`;
 }
 

@@ -120,9 +120,12 @@ function facts({ database, temporal }: StatusReport, current: PhaseNow, asOf: Da
   return lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n');
 }
 
-function temporalText({ address, answer, workflowId }: TemporalStatus): string {
-  if (answer === null)
-    return `does not answer at ${address} within 3 s; all of this is from PostgreSQL, and the commands below need Temporal`;
+function temporalText({ address, answer, workflowId, silence }: TemporalStatus): string {
+  if (answer === null) {
+    const set =
+      silence?.kind === 'no-answer' ? '' : ': set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE to where it runs';
+    return `${silence?.words}${set}; all of this is from PostgreSQL, and the commands below need Temporal`;
+  }
   const workers =
     answer.workers === null
       ? ''

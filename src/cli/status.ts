@@ -22,14 +22,16 @@ export function addStatus(program: Command, done: (code: ExitCode) => void): voi
       const database = await onDatabase(connection, (session) => readDatabaseStatus(session, wayBackNow));
       // the client takes a while to load, and no other command needs it
       const { readTemporalStatus } = await import('../report/temporal-status.js');
+      const own = workflowOf(database);
       const ask = async (workflowId: string | null) =>
         workflowId === null
           ? null
           : readTemporalStatus({
               workflowId,
               namespace: database.owner && !isUndo(database.owner) ? database.owner.namespace : null,
+              // an id that somebody names may be of a start on this very server
+              clusterId: workflowId === own ? (database.owner?.clusterId ?? null) : null,
             });
-      const own = workflowOf(database);
       const asked = options.workflowId ?? own;
       const temporal = await ask(asked);
       // the phase may wait for somebody while the workflow that was asked for has long ended

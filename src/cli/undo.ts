@@ -93,10 +93,9 @@ async function refuseLiveOwner({ owner }: DatabaseStatus, { temporalIsGone }: Un
   if (owner === null || isUndo(owner)) return;
   // the client takes a while to load
   const { readTemporalStatus } = await import('../report/temporal-status.js');
-  const { workflowId, namespace } = owner;
-  const found: TemporalStatus = await readTemporalStatus({ workflowId, namespace });
+  const found: TemporalStatus = await readTemporalStatus(owner);
   if (found.answer === null) {
-    if (!temporalIsGone) throw silent(found, workflowId);
+    if (!temporalIsGone) throw silent(found);
   } else if (found.answer.state === 'RUNNING') throw running(found);
 }
 
@@ -160,7 +159,14 @@ function nameless(): RekeyError {
   });
 }
 
-function silent({ address }: TemporalStatus, workflowId: string): RekeyError {
+function silent({ address, workflowId, silence }: TemporalStatus): RekeyError {
+  if (silence?.kind !== 'no-answer')
+    return new RekeyError('BadInput', {
+      code: 'undo.other-temporal',
+      message: `the workflow ${workflowId} owns the database and may run; Temporal ${silence?.words}`,
+      remedy:
+        'Set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE to where it runs, and roll back there. If that server is gone for good, end its workers and add --temporal-is-gone.',
+    });
   return new RekeyError('Transient', {
     code: 'temporal.no-answer',
     message: `the workflow ${workflowId} owns the database, and no Temporal server answers at ${address} to say whether it still runs`,

@@ -9,7 +9,9 @@ export interface TemporalStatus {
   address: string;
   namespace: string;
   workflowId: string;
-  /** null: it did not answer in time */
+  /** why there is no answer, as what "Temporal" is said to do; null where there is one */
+  silence: { kind: 'no-answer' | 'other-server' | 'no-namespace'; words: string } | null;
+  /** null: nobody here knows, see `silence` */
   answer: {
     /** RUNNING, COMPLETED, FAILED ...; null where it knows no such workflow (any more) */
     state: string | null;
@@ -23,9 +25,12 @@ export interface TemporalStatus {
   } | null;
 }
 
-/** Asks for at most `withinMs`; a server that does not answer is no error here. Never throws. */
+/**
+ * Asks for at most `withinMs`; a server that does not answer is no error here, nor is one that is not the server which
+ * runs the workflow (`clusterId`, null where that is not known): that it knows no such workflow says nothing. Never throws.
+ */
 export async function readTemporalStatus(
-  at: { workflowId: string; namespace: string | null },
+  at: { workflowId: string; namespace: string | null; clusterId: string | null },
   withinMs = 3_000,
 ): Promise<TemporalStatus> {
   const config = loadClientConnectConfig();
@@ -37,21 +42,41 @@ export async function readTemporalStatus(
     timer = setTimeout(() => resolve(null), withinMs);
   });
   try {
-    const asked = ask(config.connectionOptions, found, withinMs).catch(() => null);
-    return { ...found, answer: await Promise.race([asked, late]) };
+    const asked = ask(config.connectionOptions, { ...found, clusterId: at.clusterId }, withinMs).catch(
+      () => null,
+    );
+    const answer = await Promise.race([asked, late]);
+    if (answer !== null && typeof answer === 'object') return { ...found, silence: null, answer };
+    return { ...found, silence: silenceOf(answer ?? 'no-answer', found), answer: null };
   } finally {
     clearTimeout(timer);
   }
 }
 
+type Silence = NonNullable<TemporalStatus['silence']>;
+
+function silenceOf(
+  kind: Silence['kind'],
+  { address, namespace, workflowId }: { address: string; namespace: string; workflowId: string },
+): Silence {
+  const words = {
+    'no-answer': `does not answer at ${address} within 3 s`,
+    'other-server': `at ${address} is not the server that runs ${workflowId}`,
+    'no-namespace': `at ${address} has no namespace ${namespace}`,
+  };
+  return { kind, words: words[kind] };
+}
+
 async function ask(
   options: Parameters<typeof Connection.connect>[0],
-  { namespace, workflowId }: { namespace: string; workflowId: string },
+  { namespace, workflowId, clusterId }: { namespace: string; workflowId: string; clusterId: string | null },
   withinMs: number,
-): Promise<TemporalStatus['answer']> {
+): Promise<NonNullable<TemporalStatus['answer']> | 'other-server' | 'no-namespace'> {
   const connection = await Connection.connect({ ...options, connectTimeout: withinMs });
   try {
     return await connection.withDeadline(Date.now() + withinMs, async () => {
+      const info = await connection.workflowService.getClusterInfo({});
+      if (clusterId !== null && clusterId !== (info.clusterId ?? 'unknown')) return 'other-server';
       const workers = await pollers(connection, namespace);
       try {
         const handle = new Client({ connection, namespace }).workflow.getHandle(workflowId);
@@ -67,6 +92,8 @@ async function ask(
           workers,
         };
       } catch (error) {
+        // the SDK takes a namespace that is not there for a workflow that is not
+        if (!(await hasNamespace(connection, namespace))) return 'no-namespace';
         if (!(error instanceof WorkflowNotFoundError)) throw error;
         return { state: null, memo: null, pending: [], failedTasks: 0, workers };
       }
@@ -75,6 +102,17 @@ async function ask(
     await connection.close().catch(() => undefined);
   }
 }
+
+/** True, too, where that may not be asked. */
+async function hasNamespace(connection: Connection, namespace: string): Promise<boolean> {
+  return connection.workflowService.describeNamespace({ namespace }).then(
+    () => true,
+    (error: { code?: number }) => error.code !== notFound,
+  );
+}
+
+/** gRPC's NOT_FOUND */
+const notFound = 5;
 
 async function pollers(connection: Connection, namespace: string): Promise<number | null> {
   try {

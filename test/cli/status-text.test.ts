@@ -32,6 +32,7 @@ function ended(state: string): TemporalStatus {
     address: '127.0.0.1:7233',
     namespace: 'default',
     workflowId: 'shop',
+    silence: null,
     answer: { state, memo, pending: [], failedTasks: 0, workers: 1 },
   };
 }

@@ -1,12 +1,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
 import { swapKeysBack } from '../../activities/swap-keys.js';
 import { freePorts } from '../../src/servers/free-port.js';
 import { attempt, LocalRun } from '../activities/local-run.js';
 import { dumpOf } from '../activities/reference-database.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
-import { testVersions } from '../servers.js';
+import { temporalForTests, testVersions } from '../servers.js';
 import { rekey, startRekey } from './run.js';
 
 const version = testVersions()[0] as number;
@@ -156,6 +157,51 @@ describe('rekey undo, with Temporal gone', () => {
     expect(await dumpOf(database.ownerUrl, version)).toBe(before);
     expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['before-swap-back', 'after-swap-back']);
   });
+
+  it('does nothing where the shell asks a Temporal that is not the one which runs the owner, nor has its namespace, nor where a newer Rekey wrote the schema', async () => {
+    await run.forward('people', 'map');
+    const temporal = await temporalForTests();
+    const elsewhere = { ...env, TEMPORAL_ADDRESS: temporal.address };
+    const undo = () => rekey(['undo', 'shop', '--by', 'ann', '--yes'], elsewhere);
+    const refused = await undo();
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('undo.other-temporal')]);
+    expect(refused.stderr).toMatch(/is\s+not\s+the\s+server\s+that\s+runs\s+local-/);
+    const doctor = await rekey(['doctor', 'shop'], elsewhere);
+    expect(doctor.stdout).toMatch(
+      /phase people is open, and Temporal at \S+ is\s+not\s+the\s+server\s+that\s+runs\s+local-/,
+    );
+    expect(doctor.stdout).toContain('rekey undo shop --temporal-is-gone');
+    const status = await rekey(['status', 'shop'], elsewhere);
+    expect(status.stdout).not.toContain('STOPPED');
+    expect(status.stdout).toMatch(
+      /Temporal +at \S+ is\s+not\s+the\s+server\s+that\s+runs\s+local-\d+:\s+set\s+TEMPORAL_ADDRESS/,
+    );
+    const [owner] = await database.sql('select cluster_id, namespace from rekey.owner');
+    const connection = await Connection.connect({ address: temporal.address });
+    const { clusterId } = await connection.workflowService.getClusterInfo({});
+    await connection.close();
+    await database.sql(`update rekey.owner set cluster_id = $1, namespace = 'nowhere'`, [clusterId]);
+    const nowhere = await undo();
+    expect(nowhere.stderr).toMatch(/undo\.other-temporal/);
+    expect(nowhere.stderr).toMatch(/has\s+no\s+namespace\s+nowhere/);
+    await database.sql('update rekey.owner set cluster_id = $1, namespace = $2', [
+      owner?.cluster_id,
+      owner?.namespace,
+    ]);
+    await database.sql(`update rekey.setting set value = '99' where name = 'schema-version'`);
+    for (const command of ['undo', 'doctor', 'status', 'findings']) {
+      const { code, stderr } = await rekey(
+        [command, 'shop', ...(command === 'undo' ? ['--temporal-is-gone'] : [])],
+        env,
+      );
+      expect([command, code, stderr]).toEqual([command, 2, expect.stringContaining('rekey.newer-schema')]);
+    }
+    await database.sql(`update rekey.setting set value = '1' where name = 'schema-version'`);
+    expect(
+      (await rekey(['undo', 'shop', '--by', 'ann', '--yes', '--temporal-is-gone'], elsewhere)).code,
+    ).toBe(0);
+    expect(await dumpOf(database.ownerUrl, version)).toBe(before);
+  }, 60_000);
 
   it('of several phases looks at the ground of each before the first hook: a later phase is no foreign change, a table on the new keys of an older one is', async () => {
     await run.forward('people');

@@ -126,7 +126,7 @@ test('workers of another version: rekey status tells, and the right version goes
     });
     const running = wrong.run();
     await handle.signal('approve', { checkpoint: 'before-swap', opening, plan: planHash, by: 'ann' });
-    const at = { workflowId: handle.workflowId, namespace: harness.server.namespace };
+    const at = { workflowId: handle.workflowId, namespace: harness.server.namespace, clusterId: null };
     process.env.TEMPORAL_ADDRESS = harness.server.address;
     await until(
       async () => {
