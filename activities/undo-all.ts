@@ -42,6 +42,8 @@ export interface Undone {
 /** A lock that clients hold, a server that restarts: ten tries over some two minutes, each of which has its own budget. */
 const tries = 10;
 const longestPause = 30_000;
+/** ms after which the same wait is told again */
+const tellAgain = 10_000;
 
 /**
  * The last resort where no Temporal is to be had: every phase back, the newest first, by the same steps as `rollBackPhase` and
@@ -180,6 +182,7 @@ async function persist<T>(options: UndoOptions, work: () => Promise<T>): Promise
 
 function attemptOf({ signal, say }: UndoOptions): Attempt {
   let told = '';
+  let toldAt = Number.NEGATIVE_INFINITY;
   return {
     signal,
     outage: () => 0,
@@ -187,8 +190,13 @@ function attemptOf({ signal, say }: UndoOptions): Attempt {
     heartbeat: (progress) => {
       const { doing, waits } = progress as { doing?: string; waits?: string };
       const text = waits ? `  waits: ${doing ?? ''} ${waits}` : '';
-      if (text !== '' && text !== told) say(text);
-      told = text;
+      // how old a transaction is changes at every look
+      const reason = text.replaceAll(/\d+(\.\d+)?/g, '');
+      if (text !== '' && (reason !== told || performance.now() - toldAt > tellAgain)) {
+        say(text);
+        toldAt = performance.now();
+      }
+      told = reason;
     },
   };
 }

@@ -104,6 +104,20 @@ async function tablesInDump(work: StepWork): Promise<string[]> {
   );
 }
 
+/** A sequence goes with the column or table that owns it, and no fingerprint has it. */
+async function namesOfOthers(work: StepWork): Promise<string[]> {
+  const others = await readOthers(work.session, work.ref.phase);
+  const { catalog } = await toPhaseWork(work);
+  const sequences = catalog.tables.flatMap(({ id, columns }) =>
+    columns.flatMap(({ name, sequence }) =>
+      sequence && (others.includes(`table ${id}`) || others.includes(`column ${name} on ${id}`))
+        ? [sequence.name]
+        : [],
+    ),
+  );
+  return [...others, ...sequences];
+}
+
 /** After a rollback pg_dump gives the bytes that it gave before the phase, but for what others did meanwhile. */
 async function compareDumps(work: StepWork, result: ValidationResult): Promise<void> {
   const [row] = await work.session.query<{ value: string }>(
@@ -120,7 +134,7 @@ async function compareDumps(work: StepWork, result: ValidationResult): Promise<v
     before,
     after,
     await tablesInDump(work),
-    await readOthers(work.session, work.ref.phase),
+    await namesOfOthers(work),
   );
   if (gone.length + appeared.length === 0) {
     await writeJournal(work.session, work.scope, {

@@ -50,6 +50,8 @@ export type LockMode = 'share update exclusive' | 'share row exclusive' | 'acces
 /** Something that is to be seen, or not, in the catalog. Names are unquoted. */
 export type Observation =
   | { see: 'column'; schema: string; table: string; name: string; present: boolean }
+  /** all of them, or none where they should not be there: others may have dropped one */
+  | { see: 'columns'; schema: string; table: string; names: string[]; present: boolean }
   | { see: 'not-null'; schema: string; table: string; name: string; present: boolean }
   | { see: 'default'; schema: string; table: string; name: string; present: boolean }
   | { see: 'index'; schema: string; name: string; present: boolean }

@@ -31,6 +31,11 @@ function observationSql(o: Observation): { text: string; values: unknown[] } {
   switch (o.see) {
     case 'column':
       return { text: exists(column), values: [o.schema, o.table, o.name] };
+    case 'columns':
+      return {
+        text: `select case when $4::boolean then count(*) = cardinality($3::text[]) else count(*) > 0 end as present ${column.replace('a.attname = $3', 'a.attname = any ($3::text[])')}`,
+        values: [o.schema, o.table, o.names, o.present],
+      };
     case 'not-null':
       return { text: exists(`${column} and a.attnotnull`), values: [o.schema, o.table, o.name] };
     case 'default':

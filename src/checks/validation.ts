@@ -1,4 +1,5 @@
 import type { AnyKind } from '../catalog/kind.js';
+import type { Catalog } from '../catalog/model.js';
 import { isSeen } from '../catalog/observe.js';
 import { readCatalog } from '../catalog/read.js';
 import { syncTrigger } from '../substitution/names.js';
@@ -55,9 +56,9 @@ export async function validate(
     counts: { deletedOwners: 0, holes: 0, added: 0 },
     seconds: 0,
   };
-  await validateObjects(database, view, kinds, moment, result, options);
+  const now = await validateObjects(database, view, kinds, moment, result, options);
   for (const table of view.substitution.tables)
-    await validateTable(database, view, table, moment, result, options);
+    await validateTable(database, view, table, moment, result, options, isThereIn(now));
   if (moment !== 'after-rollback') await validateMapping(database, view, moment, result, options);
   result.seconds = Math.round(performance.now() - began) / 1000;
   return result;
@@ -70,14 +71,22 @@ async function validateTable(
   moment: ValidatedMoment,
   result: Validated,
   options: RunOptions,
+  isThere: (table: string, column: string) => boolean,
 ): Promise<void> {
   const side = moment === 'after-swap' ? 'after-swap' : 'before-swap';
   const checks = moment === 'after-rollback' ? new TableChecks(view, table) : memberChecks(view, table, side);
-  orphanChecks(view, table, side, checks);
+  // what others have dropped since can't be compared: `object-not-restored` tells of it where it was not they
+  const compared = moment === 'after-rollback' ? isThere : () => true;
+  orphanChecks(view, table, side, checks, compared);
   for (const { check, count } of await runTableChecks(database, view, checks, side, options)) {
     if (check.metric) result.counts.holes += count;
     else tell(result, check.check, check.on, count);
   }
+}
+
+function isThereIn({ tables }: Catalog): (table: string, column: string) => boolean {
+  const columns = new Set(tables.flatMap((t) => t.columns.map((c) => JSON.stringify([t.id, c.name]))));
+  return (table, column) => columns.has(JSON.stringify([table, column]));
 }
 
 async function validateMapping(
@@ -104,7 +113,7 @@ async function validateObjects(
   moment: ValidatedMoment,
   result: Validated,
   options: RunOptions,
-): Promise<void> {
+): Promise<Catalog> {
   const expected: Expected = moment === 'before-swap' ? 'twins' : moment === 'after-swap' ? 'after' : 'same';
   const statements = statementsOf(view, kinds);
   options.heartbeat?.();
@@ -131,6 +140,7 @@ async function validateObjects(
   }
   if (moment === 'before-swap') await validateWork(database, statements, unbuilt, result, options);
   if (moment !== 'after-rollback') await validateTriggers(database, view, result, options);
+  return now;
 }
 
 /** With `twins: late` they come after the approval: all of them are there, or the cutover is still to come to that. */

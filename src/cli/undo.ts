@@ -111,9 +111,11 @@ function plannedText(
     p.phase,
     p.kind === 'foundation'
       ? 'the journal is exported, then the schema rekey goes'
-      : p.cutOver
-        ? 'its keys are swapped back to integers, with all that was written since; then its columns, twins and triggers go'
-        : 'its columns, twins and triggers go; no key of it is swapped',
+      : p.kind === 'cleanup'
+        ? 'nothing of it is to be taken out: nothing has been dropped yet'
+        : p.cutOver
+          ? 'its keys are swapped back to integers, with all that was written since; then its columns, twins and triggers go'
+          : 'its columns, twins and triggers go; no key of it is swapped',
   ]);
   const again = ['rekey undo', connection, '--by "$(id -un)"']
     .concat(flags.foundation ? ['--foundation'] : [], flags.temporalIsGone ? ['--temporal-is-gone'] : [], [

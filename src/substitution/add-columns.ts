@@ -83,14 +83,14 @@ function tableWork(view: PhaseView, table: TableId): Work[] {
   const { phase } = view.substitution;
   const shadows = shadowsOf(view, table);
   const alter = `alter table ${view.sqlTable(table)} ${shadows.map((m) => `add column if not exists ${quoteIdent(m.shadow)} uuid`).join(', ')}`;
-  const last = shadows[shadows.length - 1]?.shadow as string;
+  const names = shadows.map((m) => m.shadow);
   const trigger = syncTrigger(phase);
   const work: Work[] = [
     {
       text: alter,
       object: `shadow columns of ${table}`,
       locks: { mode: 'access exclusive', tables: [table] },
-      done: { see: 'column', ...place(view, table), name: last, present: true },
+      done: { see: 'columns', ...place(view, table), names, present: true },
     },
     inRekey(syncFunctionSql(view, table, 'forward'), `sync function of ${table}`),
     {
@@ -151,7 +151,7 @@ function undoTable(view: PhaseView, table: TableId): Work[] {
       text: `alter table ${view.sqlTable(table)} ${shadows.map((m) => `drop column if exists ${quoteIdent(m.shadow)}`).join(', ')}`,
       object: `shadow columns of ${table}`,
       locks: { mode: 'access exclusive', tables: [table] },
-      done: { see: 'column', ...place(view, table), name: shadows[0]?.shadow as string, present: false },
+      done: { see: 'columns', ...place(view, table), names: shadows.map((m) => m.shadow), present: false },
     },
   ];
 }

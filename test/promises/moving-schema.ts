@@ -30,6 +30,17 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'Where others drop tables, references or shadows of a phase before its cutover, it can be rolled back and undone, and all else is as it was, to the byte',
+    tests: [
+      [
+        'test/fire/dropped-by-others.test.ts',
+        '%s: %s ends after %s, and leaves all else as it was, to the byte',
+      ],
+      ['test/fire/dropped-by-others.test.ts', 'the shadow %s: its sister goes, too, and all is as it was'],
+    ],
+  },
+  {
+    promise:
       'Status says at every moment whether the way back is open; a child table on the new keys closes it by name until it is taken away.',
     tests: [
       [schema, '%s closes the way back, which says what closed it and opens again when it is taken back'],

@@ -71,6 +71,16 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'Where the shell asks a Temporal that is not the one which runs the migration, undo does nothing, and doctor and status say so',
+    tests: [
+      [
+        undo,
+        'does nothing where the shell asks a Temporal that is not the one which runs the owner, nor has its namespace, nor where a newer Rekey wrote the schema',
+      ],
+    ],
+  },
+  {
+    promise:
       'An undo that was interrupted can be typed again, and whoever looks or starts a workflow meanwhile reads so; where cleanup has dropped, undo and doctor offer nothing that has no effect',
     tests: [
       [undo, 'goes on where it stopped, and drops its schema when asked to'],

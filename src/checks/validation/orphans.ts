@@ -10,10 +10,17 @@ import type { TableChecks } from './table-checks.js';
  * Rows whose foreign key leads nowhere, valid or not in the catalog's eyes: one made under replica role, or NOT VALID, has
  * them, and its twin's VALIDATE would fail after hours. Counted on the side that the application uses.
  */
-export function orphanChecks(view: PhaseView, table: TableId, side: Side, checks: TableChecks): void {
+export function orphanChecks(
+  view: PhaseView,
+  table: TableId,
+  side: Side,
+  checks: TableChecks,
+  isThere: (table: TableId, column: string) => boolean = () => true,
+): void {
   for (const key of foreignKeysOf(view, table)) {
     const own = key.columns.map((c) => live(view, key.table, c, side));
     const parent = key.refColumns.map((c) => live(view, key.refTable, c, side));
+    if (!own.every((c) => isThere(key.table, c)) || !parent.every((c) => isThere(key.refTable, c))) continue;
     const p = checks.join(
       key.refTable,
       own.map((c, i) => ({ own: c, parent: parent[i] as string })),
