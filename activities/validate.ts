@@ -48,6 +48,14 @@ async function validateTables(
     onFinding: (finding) => keepFinding(work, finding),
   });
   result.checks += validated.checks;
+  for (const object of validated.notThere)
+    await writeJournal(work.session, work.scope, {
+      kind: 'note',
+      object,
+      detail: {
+        notCompared: `${object} is not there any more, so nothing of it can be compared with what it was; all that is there was compared`,
+      },
+    });
   // what others changed or dropped is as they left it, and no rollback of ours gives it back
   const byOthers = new Set(others.map((name) => name.replace(/^(\S+) (.*) on (.*)$/, '$1 $3.$2')));
   result.failures.push(

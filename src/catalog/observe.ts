@@ -33,7 +33,7 @@ function observationSql(o: Observation): { text: string; values: unknown[] } {
       return { text: exists(column), values: [o.schema, o.table, o.name] };
     case 'columns':
       return {
-        text: `select case when $4::boolean then count(*) = cardinality($3::text[]) else count(*) > 0 end as present ${column.replace('a.attname = $3', 'a.attname = any ($3::text[])')}`,
+        text: `select case when $4::boolean then pg_catalog.count(*) = pg_catalog.cardinality($3::text[]) else pg_catalog.count(*) > 0 end as present ${column.replace('a.attname = $3', 'a.attname = any ($3::text[])')}`,
         values: [o.schema, o.table, o.names, o.present],
       };
     case 'not-null':

@@ -35,6 +35,8 @@ export interface Validated {
   failures: Failure[];
   /** no failures: mapping rows without a live row, references with a hole until the next sweep, objects that others added */
   counts: { deletedOwners: number; holes: number; added: number };
+  /** after a rollback: tables and columns of the phase that are not there any more, so that nothing is compared with them */
+  notThere: string[];
   seconds: number;
 }
 
@@ -54,12 +56,14 @@ export async function validate(
     checks: 0,
     failures: [],
     counts: { deletedOwners: 0, holes: 0, added: 0 },
+    notThere: [],
     seconds: 0,
   };
   const now = await validateObjects(database, view, kinds, moment, result, options);
   for (const table of view.substitution.tables)
     await validateTable(database, view, table, moment, result, options, isThereIn(now));
   if (moment !== 'after-rollback') await validateMapping(database, view, moment, result, options);
+  else result.notThere = notThereIn(view, now);
   result.seconds = Math.round(performance.now() - began) / 1000;
   return result;
 }
@@ -87,6 +91,19 @@ async function validateTable(
 function isThereIn({ tables }: Catalog): (table: string, column: string) => boolean {
   const columns = new Set(tables.flatMap((t) => t.columns.map((c) => JSON.stringify([t.id, c.name]))));
   return (table, column) => columns.has(JSON.stringify([table, column]));
+}
+
+/** A table, or of one that is there a column whose values the phase moved; named as the fingerprint names them. */
+function notThereIn({ substitution }: PhaseView, now: Catalog): string[] {
+  const tables = new Set(now.tables.map((t) => t.id));
+  const isThere = isThereIn(now);
+  return substitution.tables.flatMap((table) => {
+    if (!tables.has(table)) return [`table ${table}`];
+    const moved = substitution.members.filter((m) => m.table === table).map((m) => m.before);
+    return [...new Set(moved)].flatMap((column) =>
+      column !== null && !isThere(table, column) ? [`column ${column} on ${table}`] : [],
+    );
+  });
 }
 
 async function validateMapping(

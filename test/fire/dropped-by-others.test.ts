@@ -48,24 +48,27 @@ describe('Before the cutover somebody drops', () => {
   const back = { 'a rollback': () => run.back('people'), 'an undo': undo };
   const steps = ['map', 'buildTwins'] as const;
   const changes = {
-    'tables of the phase': 'drop table lines; drop table orders',
-    'a reference': 'alter table people drop column boss_id',
-    'a key, with its references': 'alter table orders drop column id cascade',
-  };
+    'tables of the phase': ['drop table lines; drop table orders', ['table lines', 'table orders']],
+    'a reference': ['alter table people drop column boss_id', ['column boss_id on people']],
+    'a key, with its references': ['alter table orders drop column id cascade', ['column id on orders']],
+  } as const;
 
   it.each(
-    Object.entries(changes).flatMap(([what, sql], i) =>
+    Object.entries(changes).flatMap(([what, [sql, named]], i) =>
       Object.entries(back).map(
-        ([name, go], k) => [what, name, steps[(i + k) % 2] as 'map', sql, go] as const,
+        ([name, go], k) => [what, name, steps[(i + k) % 2] as 'map', { sql, named, go }] as const,
       ),
     ),
-  )('%s: %s ends after %s, and leaves all else as it was, to the byte', async (_, _name, step, sql, go) => {
+  )('%s: %s ends after %s, and leaves all else as it was, to the byte', async (_, _name, step, change) => {
+    const { sql, named, go } = change;
     await run.forward('people', step);
     for (const one of [database, control]) await one.sql(sql);
     await go();
     expect(await database.sql(`select state from rekey.phase where phase = 'people'`)).toEqual([
       { state: 'rolled-back' },
     ]);
+    const notes = `select object from rekey.journal where kind = 'note' and detail ? 'notCompared' order by object`;
+    expect(await database.sql(notes)).toEqual(named.map((object) => ({ object })));
     expect(await dumpOf(database.ownerUrl, version)).toBe(await dumpOf(control.ownerUrl, version));
   });
 
