@@ -81,4 +81,21 @@ describe('Before the cutover somebody drops', () => {
       expect(await dumpOf(database.ownerUrl, version)).toBe(await dumpOf(control.ownerUrl, version));
     },
   );
+
+  it.each([
+    ['uuid_id', /^people: a row breaks a constraint/],
+    ['boss_id_uuid', /shadow-missing people\.boss_id: 28/],
+  ])(
+    'the shadow %s: it is there again before the map, and after the map its empty rows are refused',
+    async (shadow, refused) => {
+      await run.forward('people', 'addColumns');
+      await database.sql(`alter table people drop column ${shadow}`);
+      await run.forward('people', 'map');
+      expect(await database.sql(`select count(${shadow}) > 0 as mapped from people`)).toEqual([
+        { mapped: true },
+      ]);
+      await database.sql(`alter table people drop column ${shadow}`);
+      await expect(run.forward('people', 'buildTwins')).rejects.toThrow(refused);
+    },
+  );
 });
