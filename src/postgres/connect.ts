@@ -59,6 +59,8 @@ export async function openSession(
       await answers(client, limit, client.query(setUp({ ...defaultTimeouts, ...options.timeouts })));
       // not on every system; where it is, a backend whose worker was killed ends within seconds
       await client.query(`set client_connection_check_interval = '5s'`).catch(() => undefined);
+      // since PostgreSQL 17; an index takes as long as it takes
+      await client.query('set transaction_timeout = 0').catch(() => undefined);
       return client;
     } catch (error) {
       await client.end().catch(() => undefined);
@@ -113,11 +115,21 @@ async function answers(client: Client, limit: number, work: Promise<unknown>): P
 /** Unsupported is not our business here: preflight says so with the rest; this is what every later statement rests on. */
 function setUp(timeouts: SessionTimeouts): string {
   return [
+    // first: definitions, and settings that are names, are compared as texts
+    'set quote_all_identifiers = off',
     'set row_security = off',
     `set search_path = pg_catalog`,
     `set lock_timeout = ${Math.round(timeouts.lock)}`,
     `set statement_timeout = ${Math.round(timeouts.statement)}`,
     `set idle_in_transaction_session_timeout = ${Math.round(timeouts.idleInTransaction)}`,
+    // a session that looks at another one may have nothing to do for hours
+    'set idle_session_timeout = 0',
+    // what a step has been told is committed must outlive a crash; who asks for more than 'on' keeps it
+    `select pg_catalog.set_config('synchronous_commit', 'on', false) where pg_catalog.current_setting('synchronous_commit') = 'off'`,
+    // a twin lies where its original does
+    `set default_tablespace = ''`,
+    // null is compared as the standard says
+    'set transform_null_equals = off',
     `set client_min_messages = warning`,
     `set default_transaction_isolation = 'read committed'`,
     `set default_transaction_read_only = off`,

@@ -69,7 +69,18 @@ describe('a connection', () => {
 
   test('gets its settings whatever the role has set for itself', async () => {
     const name = new URL(database.ownerUrl).pathname.slice(1);
-    await database.sql(`alter role current_user in database ${name} set search_path = public, pg_catalog`);
+    const [server] = await database.sql('show server_version_num');
+    const version = Math.floor(Number(server?.server_version_num) / 10_000);
+    const hostile = {
+      search_path: 'public, pg_catalog',
+      synchronous_commit: 'off',
+      idle_session_timeout: `'2s'`,
+      quote_all_identifiers: 'on',
+      transform_null_equals: 'on',
+      ...(version >= 17 ? { transaction_timeout: `'2s'` } : {}),
+    };
+    for (const [setting, value] of Object.entries(hostile))
+      await database.sql(`alter role current_user in database ${name} set ${setting} = ${value}`);
     await withSession(
       database.connection,
       'settings',
@@ -77,7 +88,9 @@ describe('a connection', () => {
         const row = await session.one(
           `select current_setting('row_security') as row_security, current_setting('search_path') as path,
              current_setting('lock_timeout') as lock, current_setting('application_name') as name,
-             current_setting('idle_in_transaction_session_timeout') as idle`,
+             current_setting('idle_in_transaction_session_timeout') as idle, current_setting('idle_session_timeout') as session,
+             current_setting('synchronous_commit') as commits, current_setting('quote_all_identifiers') as quotes,
+             current_setting('transform_null_equals') as nulls, current_setting('transaction_timeout', true) as transaction`,
         );
         expect(row).toEqual({
           row_security: 'off',
@@ -85,6 +98,11 @@ describe('a connection', () => {
           lock: '1234ms',
           name: 'rekey settings',
           idle: '1min',
+          session: '0',
+          commits: 'on',
+          quotes: 'off',
+          nulls: 'off',
+          transaction: version >= 17 ? '0' : null,
         });
         expect(session.version).toBeGreaterThan(140_000);
       },
