@@ -93,6 +93,8 @@ async function rows<R>(client: Client, text: string): Promise<R[]> {
 
 async function withClient<T>(url: string, fn: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url });
+  // a server that ends meanwhile is told by the query, and must not end the process
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return await fn(client);

@@ -33,14 +33,20 @@ const longReport = 5_000;
 /** One-row statements at a fixed rate, whether or not the last one was answered: who waits is seen to wait. */
 class Clients {
   readonly longest = new Map<string, number>();
+  /** of a client that no lock of Rekey's can hold up: what the machine itself makes wait in that step, ms */
+  readonly elsewhere = new Map<string, number>();
   step = '';
+  private asks = false;
   private readonly idle: Client[] = [];
   private readonly due: { text: string; at: number; step: string }[] = [];
   private readonly timer: NodeJS.Timeout;
   readonly failed: string[] = [];
   done = 0;
 
-  constructor(private readonly clients: Client[]) {
+  constructor(
+    private readonly clients: Client[],
+    private readonly control: Client,
+  ) {
     this.idle.push(...clients);
     const texts = [
       `select note from orders where ctid = '(0,1)'`,
@@ -53,13 +59,24 @@ class Clients {
     this.timer = setInterval(() => {
       this.due.push({ text: texts[nth++ % texts.length] as string, at: Date.now(), step: this.step });
       this.send();
+      void this.ask();
     }, 10);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    while (this.due.length || this.idle.length < this.clients.length)
+    while (this.due.length || this.asks || this.idle.length < this.clients.length)
       await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  private async ask(): Promise<void> {
+    if (this.asks) return;
+    this.asks = true;
+    const { step } = this;
+    const began = Date.now();
+    await this.control.query('select 1').catch((error: Error) => this.failed.push(error.message));
+    this.elsewhere.set(step, Math.max(this.elsewhere.get(step) ?? 0, Date.now() - began));
+    this.asks = false;
   }
 
   private send(): void {
@@ -100,7 +117,8 @@ describe('Clients behind a lock that Rekey waits for', () => {
   });
 
   it('wait no longer than the budget, while a report reads the table at each ALTER of each step', async () => {
-    const clients = new Clients(await Promise.all(Array.from({ length: 24 }, () => database.app())));
+    const apps = await Promise.all(Array.from({ length: 24 }, () => database.app()));
+    const clients = new Clients(apps, await database.app());
     const readers = await Promise.all(Array.from({ length: 4 }, () => database.app()));
     const met = new Set<string>();
     let reading: Promise<unknown> = Promise.resolve();
@@ -165,7 +183,8 @@ describe('Clients behind a lock that Rekey waits for', () => {
     for (const [step, ms] of clients.longest)
       if ([...met].some((what) => what.startsWith(`${step} `)))
         figure(`longest wait of a client in ${step}, reports beside it`, ms, 'ms');
-    const tooLong = [...clients.longest].filter(([, ms]) => ms > stall + tolerance);
+    const limit = (step: string) => stall + tolerance + (clients.elsewhere.get(step) ?? 0);
+    const tooLong = [...clients.longest].filter(([step, ms]) => ms > limit(step));
     expect(tooLong).toEqual([]);
   }, 120_000);
 
