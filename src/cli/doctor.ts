@@ -62,6 +62,16 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
       (t) =>
         `${t.disabled.join(', ')} on ${t.table}: not ENABLE ALWAYS, so that rows are written past Rekey; alter table ${t.table} ${t.disabled.map((name) => `enable always trigger ${quoteIdent(name)}`).join(', ')}, then let the phase validate`,
     ),
+    // between a column and its trigger in either direction there is a moment
+    ...standing.phases
+      .filter((p) => p.state !== 'rolled-back' && !(p.state === 'open' && isMaking(current)))
+      .flatMap((p) =>
+        p.withoutTrigger.map((table) =>
+          p.cutOver
+            ? `the sync trigger of ${p.phase} on ${table} is gone, so that its legacy columns lag behind what clients write: a way back makes it again and puts them right before it swaps`
+            : `the sync trigger of ${p.phase} on ${table} is gone, so that rows are written past Rekey: roll the phase back and start it again`,
+        ),
+      ),
     ...standing.invalidIndexes.map(
       (i) =>
         `index ${i.index} on ${i.table} is not valid; where it is Rekey's, the next try of buildTwins or an undo drops it`,
@@ -69,13 +79,19 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
     ...standing.phases
       .filter((p) => p.state === 'rolled-back' && p.columns > 0)
       .map(
-        (p) => `phase ${p.phase} is rolled back, and ${plural(p.columns, 'column')} of it are still there`,
+        (p) =>
+          `phase ${p.phase} is rolled back, and ${plural(p.columns, 'column')} of it are still there: if its state in rekey.phase was changed by hand, set it to what it was, and rekey undo takes them out`,
       ),
     ...standing.phases
       .filter((p) => p.kind === 'tables' && p.state !== 'rolled-back' && p.cutOver)
       .filter(({ wayBack }) => !wayBack.open && !isOnlyOrder(wayBack) && !isCleanedUp(wayBack))
       .map((p) => `the way back of phase ${p.phase} is closed: ${p.wayBack.because}`),
   ];
+}
+
+/** Its last step adds or drops columns. */
+function isMaking(current: DatabaseStatus['current']): boolean {
+  return ['addColumns', 'dropColumns'].includes(current?.last?.step ?? '');
 }
 
 function doctorText(connection: string, examined: Examined, ills: string[]): string {
@@ -157,6 +173,11 @@ function sessionsText({ sessions }: Standing): string {
   return `${heading("Sessions of Rekey's")}\n${columns(rows)}`;
 }
 
+function whereFrom(temporal: TemporalStatus | null): string {
+  if (!temporal?.silence) return 'by Temporal';
+  return temporal.silence.kind === 'no-answer' ? 'once Temporal answers' : 'by the Temporal that runs it';
+}
+
 function wayOutText(connection: string, { database, standing, temporal }: Examined): string {
   const open = standing.phases.filter((p) => p.kind === 'tables' && p.state !== 'rolled-back');
   const lines: [string, string][] = [['go on', `rekey status ${connection} prints the commands`]];
@@ -171,7 +192,10 @@ function wayOutText(connection: string, { database, standing, temporal }: Examin
     if (current?.row.state === 'open' && temporal?.answer?.state === 'RUNNING')
       lines.push(['undo', `${current.row.phase} with a cancel of its workflow: rekey status prints it`]);
     else if (!(database.owner && isUndo(database.owner)))
-      lines.push(['undo', 'the newest phase with rollBackPhase, by Temporal: rekey status prints it']);
+      lines.push([
+        'undo',
+        `the newest phase with rollBackPhase, ${whereFrom(temporal)}: rekey status prints it`,
+      ]);
     lines.push([
       'undo all',
       `without Temporal: rekey undo ${connection}${gone} says what it would do${database.owner && temporal?.answer?.state === 'RUNNING' ? ', once the owner is cancelled' : ''}`,

@@ -3,6 +3,7 @@ import { rekeySchemaVersionOf } from '../postgres/bootstrap.js';
 import { readMembers } from '../postgres/members.js';
 import { readPhases } from '../postgres/phases.js';
 import type { Session } from '../postgres/session.js';
+import { syncTrigger } from '../substitution/names.js';
 import type { AskWayBack } from './way-back.js';
 
 /** What of Rekey stands in a database, by its catalog and the schema rekey alone. */
@@ -25,6 +26,8 @@ export interface StandingPhase {
   cutOver: boolean;
   /** shadow columns of it that are there; after its cutover legacy columns */
   columns: number;
+  /** tables where such columns stand without the sync trigger that keeps them in step */
+  withoutTrigger: string[];
   wayBack: { open: boolean; because: string };
 }
 
@@ -65,33 +68,46 @@ async function standingPhases(session: Session, ask: AskWayBack): Promise<Standi
   for (const row of rows) {
     const members = await readMembers(session, row.phase);
     const columns = members.map((m) => [m.tableName, row.cutOver ? m.legacy : m.shadow] as const);
+    const standing = await columnsThatStand(session, columns);
     phases.push({
       phase: row.phase,
       kind: row.kind,
       state: row.state,
       cutOver: row.cutOver,
-      columns: await countColumns(session, columns),
+      columns: standing.length,
+      withoutTrigger: await withoutTrigger(session, standing, syncTrigger(row.phase)),
       wayBack: await ask(session, row),
     });
   }
   return phases;
 }
 
-async function countColumns(
+/** The table of each of these columns that is there. */
+async function columnsThatStand(
   session: Session,
   columns: (readonly [table: string, column: string | null])[],
-): Promise<number> {
+): Promise<string[]> {
   const wanted = columns.filter(([, column]) => column !== null);
-  if (wanted.length === 0) return 0;
+  if (wanted.length === 0) return [];
   const list = wanted.map(([id, column]) => {
     const { schema, name } = splitTableId(id) ?? { schema: 'public', name: id };
     return `(${quoteLiteral(quoteTable(schema, name))}, ${quoteLiteral(column as string)})`;
   });
-  const { count } = await session.one<{ count: number }>(
-    `select pg_catalog.count(*)::float8 as count from (values ${list.join(', ')}) w(relation, name)
+  const found = await session.query<{ relation: string }>(
+    `select w.relation from (values ${list.join(', ')}) w(relation, name)
      join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name and not a.attisdropped`,
   );
-  return count;
+  return found.map(({ relation }) => relation);
+}
+
+async function withoutTrigger(session: Session, relations: string[], trigger: string): Promise<string[]> {
+  const found = await session.query<{ relation: string }>(
+    `select pg_catalog.to_regclass(w.relation)::text as relation from (select distinct pg_catalog.unnest($1::text[])) w(relation)
+     where not exists (select from pg_catalog.pg_trigger g
+       where g.tgrelid = pg_catalog.to_regclass(w.relation) and g.tgname = $2 and not g.tgisinternal) order by 1`,
+    [relations, trigger],
+  );
+  return found.map(({ relation }) => relation);
 }
 
 function readSessions(session: Session): Promise<Standing['sessions']> {

@@ -58,6 +58,21 @@ describe('rekey doctor, after a cutover', () => {
     await database.sql('drop trigger "A ""second""" on people');
   });
 
+  it('names a sync trigger that somebody has dropped, and what then puts the rows right', async () => {
+    const [own] = await database.sql(
+      `select pg_get_triggerdef(oid) as made, quote_ident(tgname) as name from pg_trigger
+       where tgrelid = 'people'::regclass and tgname = '~rekey_people'`,
+    );
+    await database.sql(`drop trigger ${own?.name} on people`);
+    const found = await ills();
+    expect(found.code).toBe(1);
+    expect(found.ills).toEqual([
+      expect.stringMatching(/^the sync trigger of people on public\.people is gone.*a way back makes it again/),
+    ]);
+    await database.sql(`${own?.made}; alter table people enable always trigger ${own?.name}`);
+    expect(await ills()).toEqual({ code: 0, ills: [] });
+  });
+
   it('calls a way back ill that somebody has closed', async () => {
     await database.sql('create table badges (person_id uuid references people)');
     const found = await ills();
