@@ -57,6 +57,15 @@ export type Observation =
   | { see: 'index'; schema: string; name: string; present: boolean }
   | { see: 'constraint'; schema: string; table: string; name: string; present: boolean; valid?: true }
   | { see: 'trigger'; schema: string; table: string; name: string; present: boolean }
+  /** what goes in one transaction: where others have dropped one of them, the rest is there still */
+  | {
+      see: 'trigger-or-columns';
+      schema: string;
+      table: string;
+      name: string;
+      columns: string[];
+      present: false;
+    }
   | { see: 'statistics'; schema: string; name: string; present: boolean };
 
 /** The places of the cutover's statements, in this order. */

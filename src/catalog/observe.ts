@@ -26,6 +26,10 @@ const column = `from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.o
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where n.nspname = $1 and c.relname = $2 and a.attname = $3 and a.attnum > 0 and not a.attisdropped`;
 
+const trigger = `from pg_catalog.pg_trigger g join pg_catalog.pg_class c on c.oid = g.tgrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relname = $2 and g.tgname = $3`;
+
 function observationSql(o: Observation): { text: string; values: unknown[] } {
   const exists = (sql: string) => `select exists (select ${sql}) as present`;
   switch (o.see) {
@@ -57,10 +61,13 @@ function observationSql(o: Observation): { text: string; values: unknown[] } {
       };
     case 'trigger':
       return {
-        text: exists(`from pg_catalog.pg_trigger g join pg_catalog.pg_class c on c.oid = g.tgrelid
-          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          where n.nspname = $1 and c.relname = $2 and g.tgname = $3`),
+        text: exists(trigger),
         values: [o.schema, o.table, o.name],
+      };
+    case 'trigger-or-columns':
+      return {
+        text: `select exists (select ${trigger}) or exists (select ${column.replace('a.attname = $3', 'a.attname = any ($4::text[])')}) as present`,
+        values: [o.schema, o.table, o.name, o.columns],
       };
     case 'statistics':
       return {

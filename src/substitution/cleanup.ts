@@ -1,4 +1,4 @@
-import type { Observation, Work } from '../catalog/kind.js';
+import type { Work } from '../catalog/kind.js';
 import { quoteIdent } from '../catalog/quote.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
@@ -41,10 +41,15 @@ export function dropLegacyWork(phases: FinishedPhase[]): Work[] {
 
 function topUps(views: PhaseView[]): Work[] {
   return views.flatMap((view) =>
-    domainsWithKey(view).map(({ domain }) => ({
+    domainsWithKey(view).map(({ domain, key }) => ({
       ...inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
       // a second try finds tables whose legacy columns have gone, after their last rows were mapped
-      unless: triggerGone(view, domain.root),
+      unless: {
+        see: 'column' as const,
+        ...place(view, domain.root),
+        name: key.legacy as string,
+        present: false,
+      },
     })),
   );
 }
@@ -82,17 +87,13 @@ function dropFromTable(views: PhaseView[], table: TableId): Work {
     text: texts.join('; '),
     object: `legacy columns of ${table}`,
     locks: { mode: 'access exclusive', tables: [table] },
-    done: triggerGone(first, table),
-  };
-}
-
-/** The trigger goes in one transaction with the legacy columns. */
-function triggerGone(view: PhaseView, table: TableId): Observation {
-  return {
-    see: 'trigger',
-    ...place(view, table),
-    name: syncTrigger(view.substitution.phase),
-    present: false,
+    done: {
+      see: 'trigger-or-columns',
+      ...place(first, table),
+      name: syncTrigger(first.substitution.phase),
+      columns: legacy,
+      present: false,
+    },
   };
 }
 

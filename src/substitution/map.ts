@@ -121,7 +121,7 @@ export function topUpSql(view: PhaseView, root: TableId, moment: 'before' | 'aft
   const uuid = quoteIdent(moment === 'before' ? key.shadow : key.after);
   return `insert into rekey.uuid_migration_mapping (table_name, old_id, new_id)
 select ${quoteLiteral(root)}, t.${old}::int8, t.${uuid} from ${view.sqlTable(root)} t
-where t.${uuid} is not null and not exists (
+where t.${uuid} is not null and t.${old} is not null and not exists (
   select from rekey.uuid_migration_mapping m where m.table_name = ${quoteLiteral(root)} and m.old_id = t.${old}::int8 and m.new_id = t.${uuid})
 on conflict (table_name, old_id) do update set new_id = excluded.new_id, migrated_at = excluded.migrated_at`;
 }

@@ -6,6 +6,7 @@ plan: shop
 phases:
   - { phase: foundation, kind: foundation }
   - { phase: people, tables: [people] }
+  - { phase: cleanup, kind: cleanup }
 `;
 const schema = `
 create table people (id serial primary key, name text not null unique, boss_id integer references people);
@@ -127,5 +128,21 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
     await run.back('people');
     run.caller = ({ call }) => call();
     expect([await database.sql(people), await database.sql(orders)]).toEqual(await written);
+  });
+
+  it('does not keep cleanup from taking the legacy columns of a table whose trigger is gone', async () => {
+    await database.sql(`drop trigger ${trigger} on people`);
+    await writePast();
+    const before = [await database.sql(people), await database.sql(orders)];
+    await run.forward('cleanup');
+    expect([await database.sql(people), await database.sql(orders)]).toEqual(before);
+    const left = await database.sql(
+      `select a.attrelid::regclass::text || '.' || a.attname as name from pg_attribute a
+       where a.attrelid in ('people'::regclass, 'orders'::regclass) and a.attname like 'legacy%' and not a.attisdropped
+       union all select tgname from pg_trigger where tgname ~ 'rekey'
+       union all select pg_get_expr(adbin, adrelid) from pg_attrdef where pg_get_expr(adbin, adrelid) ~ 'rekey'`,
+    );
+    expect(left).toEqual([]);
+    await database.sql(`insert into people (name) values ('after cleanup')`);
   });
 });
