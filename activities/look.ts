@@ -115,8 +115,17 @@ const all =
 
 /** A hazard's remedy as a sentence of its own, with what goes on from there. */
 function remedyOfTheHazard(remedy: string): string {
-  const then = /resolve with retry$/.test(remedy) ? '' : ', then resolve preflight with retry';
-  return `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}${then}.`;
+  if (/resolve with retry$/.test(remedy)) return sentence(remedy);
+  // a phase keeps the plan that it was opened with
+  return /\bplan\b/.test(remedy)
+    ? sentence(
+        `${remedy}, then resolve preflight with retry, or with rollback and start again where the plan was changed`,
+      )
+    : sentence(`${remedy}, then resolve preflight with retry`);
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** One error for all that stands in the way. */

@@ -13,20 +13,27 @@ export function notCarriedOver(plan: Plan, phase: Phase): Hazard[] {
   return [
     ...phase.tables.flatMap(tableWords),
     ...plan.references.filter((reference) => movesIn(plan, reference, phase)).flatMap(referenceWords),
-    ...(plan.rehearsal === 'skip' ? [] : [hazard('rehearsal', phase.phase, 'Write rehearsal: skip.')]),
+    ...(plan.rehearsal === 'skip'
+      ? []
+      : [hazard('rehearsal', phase.phase, 'write rehearsal: skip into the plan')]),
     ...plan.definitions
       .filter((one) => concerns(one.phase))
       .map((one) =>
-        hazard('definitions', one.object, 'Take the entry out, and the object out of the way of the phase.'),
+        hazard(
+          'definitions',
+          one.object,
+          'take the entry out of the plan, and the object out of the way of the phase',
+        ),
       ),
   ];
 }
 
 function tableWords({ table, key, map }: PlannedTable): Hazard[] {
   const found: Hazard[] = [];
-  if (key.source === 'stored') found.push(hazard('a stored key', table, 'Let it have a derived key.'));
+  if (key.source === 'stored')
+    found.push(hazard('a stored key', table, 'let it have a derived key in the plan'));
   if (map.strategy !== 'in-place') {
-    found.push(hazard(`the strategy ${map.strategy}`, table, 'Write strategy: in-place.'));
+    found.push(hazard(`the strategy ${map.strategy}`, table, 'write strategy: in-place into the plan'));
   }
   return found;
 }
@@ -40,7 +47,7 @@ function referenceWords({ from, by, each, path }: DeclaredReference): Hazard[] {
   return kinds
     .filter((kind) => kind !== null)
     .map((kind) =>
-      hazard(kind, formatColumn(from), 'Leave the tables that it refers to out of the plan for now.'),
+      hazard(kind, formatColumn(from), 'leave the tables that it refers to out of the plan for now'),
     );
 }
 

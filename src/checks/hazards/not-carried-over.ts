@@ -23,7 +23,7 @@ export function notCarriedOver({ plan, phase }: HazardContext): Hazard[] {
           rank: 'stop',
           on: formatColumn(from),
           message: 'a polymorphic reference (by) is not carried over yet',
-          remedy: 'Leave the tables that it refers to out of the plan for now.',
+          remedy: 'leave the tables that it refers to out of the plan for now',
         }),
       ),
   ];
