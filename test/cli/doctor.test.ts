@@ -67,7 +67,9 @@ describe('rekey doctor, after a cutover', () => {
     const found = await ills();
     expect(found.code).toBe(1);
     expect(found.ills).toEqual([
-      expect.stringMatching(/^the sync trigger of people on public\.people is gone.*a way back makes it again/),
+      expect.stringMatching(
+        /^the sync trigger of people on public\.people is gone.*a way back makes it again/,
+      ),
     ]);
     await database.sql(`${own?.made}; alter table people enable always trigger ${own?.name}`);
     expect(await ills()).toEqual({ code: 0, ills: [] });
