@@ -174,13 +174,16 @@ function sessionsText({ sessions }: Standing): string {
 }
 
 function whereFrom(temporal: TemporalStatus | null): string {
-  if (!temporal?.silence) return 'by Temporal';
-  return temporal.silence.kind === 'no-answer' ? 'once Temporal answers' : 'by the Temporal that runs it';
+  if (!temporal?.silence) return '';
+  return temporal.silence.kind === 'no-answer' ? ', once Temporal answers' : ', at the Temporal that runs it';
 }
 
 function wayOutText(connection: string, { database, standing, temporal }: Examined): string {
   const open = standing.phases.filter((p) => p.kind === 'tables' && p.state !== 'rolled-back');
-  const lines: [string, string][] = [['go on', `rekey status ${connection} prints the commands`]];
+  const isFinished = database.phases.length > 0 && database.phases.every((p) => p.state === 'done');
+  const lines: [string, string][] = isFinished
+    ? []
+    : [['go on', `rekey status ${connection} prints the commands`]];
   const closed = whatKeepsFromUndo(standing.phases);
   if (closed !== null) {
     lines.push(['undo', `nothing, as ${closed.phase} can not be undone: ${closed.wayBack.because}`]);
@@ -189,17 +192,19 @@ function wayOutText(connection: string, { database, standing, temporal }: Examin
   } else if (open.length > 0) {
     const gone = temporal !== null && temporal.answer === null ? ' --temporal-is-gone' : '';
     const { current } = database;
-    if (current?.row.state === 'open' && temporal?.answer?.state === 'RUNNING')
-      lines.push(['undo', `${current.row.phase} with a cancel of its workflow: rekey status prints it`]);
+    const isHeard = temporal?.answer?.state === 'RUNNING' || temporal?.silence;
+    if (current?.row.state === 'open' && isHeard)
+      lines.push(['undo', `${current.row.phase} with a cancel of its workflow${whereFrom(temporal)}`]);
     else if (!(database.owner && isUndo(database.owner)))
       lines.push([
         'undo',
-        `the newest phase with rollBackPhase, ${whereFrom(temporal)}: rekey status prints it`,
+        `the newest phase with rollBackPhase${whereFrom(temporal)}: rekey status prints it`,
       ]);
     lines.push([
       'undo all',
       `without Temporal: rekey undo ${connection}${gone} says what it would do${database.owner && temporal?.answer?.state === 'RUNNING' ? ', once the owner is cancelled' : ''}`,
     ]);
   }
+  if (lines.length === 0) return '';
   return `${heading('What can be done')}\n${lines.map(([label, text]) => wrap(label, text, 2, 10)).join('\n')}`;
 }
