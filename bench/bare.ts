@@ -16,7 +16,7 @@ import { RekeyError } from '../src/errors.js';
 export const bareSteps = ['addColumns', 'map', 'buildTwins', 'swapKeys'] as const;
 export type BareStep = (typeof bareSteps)[number];
 
-const attempt: Attempt = {
+export const attempt: Attempt = {
   signal: new AbortController().signal,
   heartbeat: () => undefined,
   outage: () => 0,
@@ -38,7 +38,7 @@ const nobody: Cluster = {
  * connection and REKEY_PLANS have to be in this process's environment.
  */
 export async function layBareFoundation(connection: string): Promise<void> {
-  const ref = await open(connection, 'foundation');
+  const ref = await openBare(connection, 'foundation');
   await preflight(ref, attempt);
   await createFoundation(ref, attempt);
   await closePhase({ ...ref, outcome: 'done' }, attempt);
@@ -46,7 +46,7 @@ export async function layBareFoundation(connection: string): Promise<void> {
 
 /** Runs the phase up to this step; answers with the seconds from the beginning of `addColumns` to the end of it. */
 export async function runBare(connection: string, phase: string, until: BareStep): Promise<number> {
-  const ref = await open(connection, phase);
+  const ref = await openBare(connection, phase);
   await preflight(ref, attempt);
   const began = Date.now();
   for (const step of bareSteps) {
@@ -56,15 +56,20 @@ export async function runBare(connection: string, phase: string, until: BareStep
   return (Date.now() - began) / 1000;
 }
 
-/** Runs this step alone, those before it being done; answers with its seconds. */
-export async function runBareStep(connection: string, phase: string, step: BareStep): Promise<number> {
-  const ref = await persist(() => open(connection, phase));
+/** Runs this step alone, those before it being done; answers with its seconds. `lanes`: ranges that `map` fills at the same time. */
+export async function runBareStep(
+  connection: string,
+  phase: string,
+  step: BareStep,
+  lanes?: number,
+): Promise<number> {
+  const ref = await persist(() => openBare(connection, phase));
   const began = Date.now();
-  await steps[step](ref);
+  await steps[step](ref, lanes);
   return (Date.now() - began) / 1000;
 }
 
-const steps: Record<BareStep, (ref: PhaseRef) => Promise<unknown>> = {
+const steps: Record<BareStep, (ref: PhaseRef, lanes?: number) => Promise<unknown>> = {
   addColumns: (ref) => addColumns(ref, attempt),
   map,
   buildTwins: async (ref) => {
@@ -86,8 +91,8 @@ async function persist<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Two ranges at a time, as the plan says. */
-async function map(ref: PhaseRef): Promise<void> {
+/** Two ranges at a time, as the plan says, unless told otherwise. */
+async function map(ref: PhaseRef, lanes = 2): Promise<void> {
   const { ranges } = await persist(() => planMap(ref, attempt));
   const waiting = [...ranges];
   const lane = async () => {
@@ -96,11 +101,11 @@ async function map(ref: PhaseRef): Promise<void> {
       while (!(await persist(() => mapRange(slice, attempt))).done);
     }
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all(Array.from({ length: lanes }, lane));
   await persist(() => finishMap(ref, attempt));
 }
 
-async function open(connection: string, phase: string): Promise<PhaseRef> {
+export async function openBare(connection: string, phase: string): Promise<PhaseRef> {
   const run: RunRef = {
     workflowId: `bare-${phase}`,
     firstRunId: `bare-${phase}`,

@@ -7,6 +7,8 @@ import { measureClients } from './clients.js';
 import { clientsPage } from './clients-page.js';
 import { copyDatabase, dropDatabase, makeTemplate, urlsFor } from './database.js';
 import { goalsOf } from './goals.js';
+import { measureMapRate } from './map-rate.js';
+import { mapRatePage } from './map-rate-page.js';
 import type { Measured } from './measured.js';
 import { measureProtections } from './protections.js';
 import { protectionsPage } from './protections-page.js';
@@ -19,12 +21,14 @@ import { type Stage, setStage } from './stage.js';
 const usage = `usage: npm run bench -- [--rows 1000000[,4000000]] [--rate 200] [--connections 12] [--side by-hand|rekey] [--settings shipped[,tuned]] [--version 18] [--seed 7] [--write]
        npm run bench -- --clients [--rows 1000000] [--write]
        npm run bench -- --protections [--rows 1000000] [--repeats 3] [--write]
+       npm run bench -- --map [--rows 1000000] [--repeats 3] [--write]
 Moves the same database from integer to UUID keys by a hand-written script and by Rekey, each under an open loop of client operations.
   --rows   rows of the database; with several sizes each is measured, one after the other
   --settings  shipped: PostgreSQL as it comes; tuned: all data in its memory
   --clients  measures what clients of every kind notice of a whole plan, forward, back, forward again and cleaned up
   --protections  measures what single protections cost: sync trigger, orchestration, batches that get shorter for clients
-  --write  writes the tables to docs/benchmark.md, docs/live-clients.md or docs/protections.md`;
+  --map  measures what ranges at the same time and several passes are worth to map
+  --write  writes the tables to docs/benchmark.md, docs/live-clients.md, docs/protections.md or docs/map-rate.md`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -39,6 +43,7 @@ async function main(): Promise<void> {
       settings: { type: 'string', default: 'shipped' },
       clients: { type: 'boolean', default: false },
       protections: { type: 'boolean', default: false },
+      map: { type: 'boolean', default: false },
       repeats: { type: 'string', default: '3' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -82,6 +87,14 @@ async function main(): Promise<void> {
       const text = protectionsPage(measured, version);
       console.log(text);
       if (values.write) await writeFile(join(root, 'docs', 'protections.md'), text);
+      return await end(0);
+    }
+    if (values.map) {
+      stage = await setStage(root, version, shipped, plan);
+      const measured = await measureMapRate(stage, Number(values.rows), Number(values.repeats), say);
+      const text = mapRatePage(measured, version);
+      console.log(text);
+      if (values.write) await writeFile(join(root, 'docs', 'map-rate.md'), text);
       return await end(0);
     }
     const runs: Run[] = [];

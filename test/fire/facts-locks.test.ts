@@ -52,6 +52,26 @@ describe('A batch of map and a client that inserts a child of its rows', () => {
     await scene.session.execute(batchSql(view, 'people', true), [0, 1_000_000]);
     expect(await unfilled()).toBe(0);
   }, 60_000);
+
+  it('that will not wait for its rows is refused, or passes over them, for as long as the batch is open and no longer', async () => {
+    const { view } = scene.phase();
+    await scene.db.sql(
+      'alter table people disable trigger "~rekey_main"; update people set uuid_id = null where id in (3, 4); alter table people enable always trigger "~rekey_main"',
+    );
+    const client = await scene.db.app();
+    const take = (how: string) => client.query(`select id from people where id = 3 for update ${how}`);
+    await scene.session.transaction(async () => {
+      await scene.session.execute(batchSql(view, 'people', false), [0, 1_000_000]);
+      await expect(take('nowait')).rejects.toMatchObject({ code: '55P03' });
+      expect((await take('skip locked')).rows).toEqual([]);
+      // what a foreign key asks for
+      expect(
+        (await client.query('select id from people where id = 3 for key share nowait')).rows,
+      ).toHaveLength(1);
+    });
+    expect((await take('nowait')).rows).toHaveLength(1);
+    expect(await unfilled()).toBe(0);
+  }, 60_000);
 });
 
 describe.each(testVersions())('Under a lock for which clients wait, on PostgreSQL %i', (version) => {

@@ -1,5 +1,7 @@
 import type { Kept } from './model.js';
 
+const isolation = 'test/fire/isolation.test.ts';
+
 export const promises: Kept[] = [
   {
     promise: 'Clients that read a view never deadlock with a cutover that drops it',
@@ -79,6 +81,34 @@ export const promises: Kept[] = [
       ],
     ],
     figures: ['locks of the cutover, of those that preflight counts'],
+  },
+  {
+    promise:
+      'A transaction in one snapshot (REPEATABLE READ, SERIALIZABLE) never sees a row without its key: the indexes wait for it; it is refused with 40001 only where it writes a row that the map has filled since, and with 0A000 once at a cutover',
+    tests: [
+      [
+        isolation,
+        'and read a table for the first time when its keys would be swapped are waited for: none sees a row without its key',
+      ],
+      [
+        isolation,
+        'that are %s are refused with 40001 where they write a row that the map has filled since, and succeed when they begin again',
+      ],
+      [
+        isolation,
+        'that are %s write in every step after the map as if nothing moved, and are told once that their plan changed at the cutover',
+      ],
+    ],
+  },
+  {
+    promise:
+      'A client that will not wait for a row (NOWAIT, SKIP LOCKED) is refused or passes over it for as long as a batch holds it, and no longer',
+    tests: [
+      [
+        'test/fire/facts-locks.test.ts',
+        'that will not wait for its rows is refused, or passes over them, for as long as the batch is open and no longer',
+      ],
+    ],
   },
   {
     promise: 'An open batch of the backfill and an open insert of a child do not wait for each other',

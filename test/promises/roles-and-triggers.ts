@@ -208,6 +208,17 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'Tables that are emptied with TRUNCATE, their numbers begun anew, keep every reference of the rows that come after, at every step, after the cutover, after the way back and in cleanup',
+    tests: [
+      [
+        'test/fire/emptied.test.ts',
+        'keep every reference of the rows that came since, wherever a phase stands: %s',
+      ],
+      ['test/fire/emptied.test.ts', 'go through cleanup'],
+    ],
+  },
+  {
+    promise:
       'What somebody writes past the sync triggers, switched off or dropped, is found under the locks of the cutover or kept by the way back: the triggers stand again, and legacy columns say what their UUIDs say, or go all the same in cleanup',
     tests: [
       [
