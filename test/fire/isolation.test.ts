@@ -57,7 +57,7 @@ describe('Clients that work in one snapshot', () => {
   }, 60_000);
 
   it.each(inOneSnapshot)(
-    'that is %s are refused with 40001 where they write a row that the map has filled since, and succeed when they begin again',
+    'that are %s are refused with 40001 where they write a row that the map has filled since, and succeed when they begin again',
     async (level) => {
       await begin(level);
       await run.forward('people', 'map');
@@ -71,7 +71,7 @@ describe('Clients that work in one snapshot', () => {
   );
 
   it.each(inOneSnapshot)(
-    'that is %s write in every step after the map as if nothing moved, and are told once that their plan changed at the cutover',
+    'that are %s write in every step after the map as if nothing moved, and are told once that their plan changed at the cutover',
     async (level) => {
       await run.forward('people', 'map');
       await client.query(
