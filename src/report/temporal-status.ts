@@ -1,6 +1,7 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { MigrationStatus, Status } from '../decisions/status.js';
+import { isRefused } from './is-refused.js';
 
 export type MemoStatus = Status & Partial<Pick<MigrationStatus, 'phases'>>;
 
@@ -37,6 +38,7 @@ export async function readTemporalStatus(
   const namespace = at.namespace ?? config.namespace ?? 'default';
   const address = config.connectionOptions.address ?? '127.0.0.1:7233';
   const found = { address, namespace, workflowId: at.workflowId };
+  if (await isRefused(address)) return { ...found, silence: silenceOf('no-answer', found), answer: null };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), withinMs);
