@@ -1,3 +1,4 @@
+import { RekeyError } from '../src/errors.js';
 import { openSession } from '../src/postgres/connect.js';
 import { readMembers } from '../src/postgres/members.js';
 import { type Owner, otherCluster, readOwner } from '../src/postgres/ownership.js';
@@ -8,7 +9,7 @@ import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { Cluster } from './cluster.js';
 import type { PhaseOutcome, PhaseRef, PhaseRequest, PhaseState, RunRef } from './contract.js';
-import { assertEndsSo, withStep } from './phase-work.js';
+import { assertEndsSo, type StepWork, withStep } from './phase-work.js';
 import { phasesBegun } from './read-plan.js';
 
 /**
@@ -28,9 +29,33 @@ export function closePhase(
 ): Promise<PhaseOutcome> {
   return withStep('closePhase', input, attempt, async (work) => {
     assertEndsSo(work.record, input.outcome);
+    if (input.outcome === 'done') await assertNotTakenBack(work);
     const outcome = await outcomeOf(work.session, input.phase);
     await setPhaseState(work.session, input.phase, input.outcome);
     return outcome;
+  });
+}
+
+/**
+ * A failover to a standby that lagged, and a restore, take back what the workflow has seen committed. Throws StepFailed
+ * `phase.taken-back`.
+ */
+async function assertNotTakenBack({ record, session, phase, ref }: StepWork): Promise<void> {
+  if (record.state === 'done' || phase.kind === 'foundation') return;
+  if (phase.kind === 'tables' && record.cutOver) return;
+  if (phase.kind === 'cleanup') {
+    const { left } = await session.one<{ left: boolean }>(
+      `select exists (select from rekey.member m join rekey.phase p on p.phase = m.phase
+         where p.state = 'done' and m.state <> 'cleaned') as left`,
+    );
+    if (!left) return;
+  }
+  const what = phase.kind === 'cleanup' ? 'legacy columns are there' : 'its keys are not swapped';
+  throw new RekeyError('StepFailed', {
+    code: 'phase.taken-back',
+    message: `the workflow has seen the last step of ${ref.phase} commit, and the database says that ${what}: it was taken back to an earlier state, or is another one`,
+    remedy: `Where the worker's connection leads to the wrong server, correct it, then resolve with retry. Where a failover or a restore has taken the database back, ${phase.kind === 'cleanup' ? 'terminate the workflow and start the plan again: cleanup goes on where the database stands.' : 'resolve with rollback, then start the plan again.'}`,
+    where: ref.phase,
   });
 }
 

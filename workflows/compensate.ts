@@ -1,11 +1,12 @@
 import { CancellationScope, patched } from '@temporalio/workflow';
 import type { PhaseOutcome } from '../activities/contract.js';
-import { lookHowFar } from './cutover.js';
+import { hook, lookHowFar } from './cutover.js';
+import { describeFailure } from './failure.js';
 import { closeGate } from './gate.js';
 import { insist } from './insist.js';
 import { park } from './park.js';
 import { registerAll, undoFoundation } from './phases.js';
-import type { RollBack, Run } from './run.js';
+import { RollBack, type Run } from './run.js';
 import { attempt, register } from './steps.js';
 import { failureOf, findingsOf } from './validation.js';
 import { call } from './world.js';
@@ -86,9 +87,27 @@ export async function close(run: Run, outcome: 'done' | 'rolled-back'): Promise<
   await run.journalled();
   if (run.hasJournal && run.brief !== null) {
     await insist(run, 'closePhase', async () => {
-      figures = await call('closePhase', `closes the phase: ${outcome}`, { ...run.ref, outcome });
+      const closing = () => call('closePhase', `closes the phase: ${outcome}`, { ...run.ref, outcome });
+      figures = await unlessTakenBack(run, closing);
     });
   }
   run.enter(outcome, null);
   return figures;
+}
+
+/** Going forward is over for this run where the database was taken back to before the cutover; undoing the rest is not. */
+async function unlessTakenBack<T>(run: Run, closing: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await closing();
+    } catch (error) {
+      const failure = describeFailure('closePhase', error);
+      if (failure.code !== 'phase.taken-back' || run.brief?.kind !== 'tables') throw error;
+      if ((await park(run, failure, ['retry', 'rollback'])) === 'retry') continue;
+      // the application counts on keys that are not there: what a swap back would have told it
+      const key = `taken-back:${run.ref.run.runId}`;
+      await insist(run, 'hook after-swap-back', () => hook(run, 'after-swap-back', key));
+      throw new RollBack('the database was taken back to before the cutover');
+    }
+  }
 }

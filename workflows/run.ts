@@ -1,4 +1,4 @@
-import { CancellationScope, condition, log, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, log, patched, workflowInfo } from '@temporalio/workflow';
 import type {
   PhaseBrief,
   PhaseRef,
@@ -10,6 +10,7 @@ import type { Command } from '../src/decisions/commands.js';
 import type { Gate, Parking } from '../src/decisions/model.js';
 import type { FailureStatus, State, TableProgress } from '../src/decisions/status.js';
 import { announce } from './announce.js';
+import { describeFailure } from './failure.js';
 import { thisRun } from './request.js';
 import { SignalLine } from './signal-line.js';
 
@@ -76,6 +77,8 @@ export class Run {
   private working = false;
   private started = false;
   private journalGone = false;
+  /** the first task waits for its next try */
+  private stuck = false;
 
   constructor(readonly request: PhaseRequest) {}
 
@@ -121,6 +124,7 @@ export class Run {
             await task();
           } catch (error) {
             log.warn('the journal has not taken an entry', { error: String(error) });
+            if (await this.waitsForTheJournal(task, error)) continue;
           }
         }
         this.working = false;
@@ -128,15 +132,34 @@ export class Run {
     });
   }
 
+  /**
+   * A worker that can't get to the database (a password that was changed) keeps its entries: they are tried again, in order,
+   * when the next one comes, which a `resolve` brings, and now and then. True where the entry was kept.
+   */
+  private async waitsForTheJournal(task: () => Promise<unknown>, error: unknown): Promise<boolean> {
+    if (!/^connection\./.test(describeFailure('journal', error).code) || !patched('journals-again'))
+      return false;
+    this.tasks.unshift(task);
+    const { length } = this.tasks;
+    this.stuck = true;
+    this.working = false;
+    await condition(() => this.tasks.length > length || this.journalGone, 600_000);
+    this.stuck = false;
+    return true;
+  }
+
   /** Queues an entry of the journal, in order, without holding the phase up. */
   later(task: () => Promise<unknown>): void {
     this.tasks.push(task);
+    this.stuck = false;
   }
 
-  /** Waits until the journal has all that was decided so far. */
+  /** Waits until the journal has all that was decided so far, or is not to be had: then the next step parks for the same reason. */
   async journalled(): Promise<void> {
     if (!this.started) return;
-    await CancellationScope.nonCancellable(() => condition(() => this.tasks.length === 0 && !this.working));
+    await CancellationScope.nonCancellable(() =>
+      condition(() => this.stuck || (this.tasks.length === 0 && !this.working)),
+    );
   }
 
   /** Rolling `foundation` back drops the schema that the journal lies in. */

@@ -77,6 +77,12 @@ function illsOf({ database, standing, temporal }: Examined): string[] {
         `index ${i.index} on ${i.table} is not valid; where it is Rekey's, the next try of buildTwins or an undo drops it`,
     ),
     ...standing.phases
+      .filter((p) => p.kind === 'tables' && p.state === 'done' && !p.cutOver)
+      .map(
+        (p) =>
+          `phase ${p.phase} is done, and its keys are not swapped: the database was taken back to before its cutover; rekey undo takes out what is left of it`,
+      ),
+    ...standing.phases
       .filter((p) => p.state === 'rolled-back' && p.columns > 0)
       .map(
         (p) =>

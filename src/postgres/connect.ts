@@ -124,7 +124,7 @@ function setUp(timeouts: SessionTimeouts): string {
     `set idle_in_transaction_session_timeout = ${Math.round(timeouts.idleInTransaction)}`,
     // a session that looks at another one may have nothing to do for hours
     'set idle_session_timeout = 0',
-    // what a step has been told is committed must outlive a crash; who asks for more than 'on' keeps it
+    // what a step has been told is committed must outlive a crash; what a failover may lose is for who runs the standbys to say
     `select pg_catalog.set_config('synchronous_commit', 'on', false) where pg_catalog.current_setting('synchronous_commit') = 'off'`,
     // a twin lies where its original does
     `set default_tablespace = ''`,

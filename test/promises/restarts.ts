@@ -33,6 +33,30 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'A database that a failover or a restore takes back to before its cutover is never called done: the phase parks, says so, and goes back, and forward again',
+    tests: [
+      [
+        'test/workflows/taken-back.test.ts',
+        'while its approval is waited for is never called done: it parks, says what it means, and goes back and forward again',
+      ],
+    ],
+  },
+  {
+    promise:
+      'What is decided while the worker is refused by the database is in the journal before the step that it allows, and a resume is not lost',
+    tests: [
+      [
+        'test/workflows/password.test.ts',
+        'are in its journal before the step that they allow runs: an approval is never lost',
+      ],
+      [
+        'test/workflows/password.test.ts',
+        'count when it takes the worker again: a phase that was resumed is not held for ever',
+      ],
+    ],
+  },
+  {
+    promise:
       'The clock of a worker decides nothing: set wrong by days, or jumping, it keeps no step waiting, gives none up, and stands in no entry of the journal.',
     tests: [
       [wrongClock, 'keeps no step waiting, not for locks either, and the way back leads to the same bytes'],
