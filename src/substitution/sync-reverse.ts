@@ -27,7 +27,7 @@ function ownKey(view: PhaseView, member: Member, closing: boolean): string {
   const domain = view.domain(member.domain);
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
-  const lines = closing ? [] : [comesBack(view, member)];
+  const lines = closing ? [] : [comesBack(view, member), isCopy(view, member)].filter(Boolean);
   if (domain.sequence !== null)
     lines.push(
       `    if new.${legacy} is null then new.${legacy} := nextval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}::regclass); end if;`,
@@ -57,6 +57,32 @@ function comesBack(view: PhaseView, member: Member): string {
         and not exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = m.old_id) limit 1;
       if v_old is not null then new.${legacy} := v_old; end if;
     end if;`;
+}
+
+/**
+ * A row that is copied whole, by its row type or from JSON, and given a key of its own brings the integer of the one that
+ * it is a copy of: it gets one of its own, from where the next row would get it.
+ */
+function isCopy(view: PhaseView, member: Member): string {
+  const next = nextInteger(view, member);
+  if (next === null) return '';
+  const legacy = quoteIdent(member.legacy as string);
+  const key = quoteIdent(member.after);
+  return `    if new.${legacy} is not null and new.${key} is not null
+      and exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = new.${legacy} and r.${key} <> new.${key}) then
+      new.${legacy} := ${next};
+    end if;`;
+}
+
+/** Null where only clients know which is the next. */
+function nextInteger(view: PhaseView, member: Member): string | null {
+  const { sequence } = view.domain(member.domain);
+  if (sequence !== null) return `nextval(${quoteLiteral(`rekey.${quoteIdent(sequence)}`)}::regclass)`;
+  const table = view.catalog.tables.find(({ id }) => id === member.table);
+  const column = table?.columns.find(({ name }) => name === member.before);
+  if (column?.sequence)
+    return `nextval(pg_catalog.pg_get_serial_sequence(${quoteLiteral(view.sqlTable(member.table))}, ${quoteLiteral(member.legacy as string)})::regclass)`;
+  return column?.default ?? null;
 }
 
 /**

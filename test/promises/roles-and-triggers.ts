@@ -208,6 +208,16 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'A row that the application copies whole, by its row type or from JSON, gets a key of its own and keeps its references, at every step, after the cutover and after the way back',
+    tests: [
+      [
+        'test/fire/copies.test.ts',
+        'get keys of their own and keep their references, wherever a phase stands, there and back',
+      ],
+    ],
+  },
+  {
+    promise:
       'Tables that are emptied with TRUNCATE, their numbers begun anew, keep every reference of the rows that come after, at every step, after the cutover, after the way back and in cleanup',
     tests: [
       [
