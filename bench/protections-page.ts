@@ -27,7 +27,11 @@ export function protectionGoals({ writes, orchestration }: Protections): [string
   const all = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
   const extra = (extraOf(orchestration) / middle(orchestration.bare)) * 100;
   return [
-    ["an application's writes under the sync trigger <= 1.15 x, on average over single statements", `${all.toFixed(2)} x`, all <= 1.15],
+    [
+      "an application's writes under the sync trigger <= 1.15 x, on average over single statements",
+      `${all.toFixed(2)} x`,
+      all <= 1.15,
+    ],
     ['orchestration <= 5 % over the same activities without Temporal', `${extra.toFixed(1)} %`, extra <= 5],
   ];
 }
