@@ -134,16 +134,15 @@ export class Run {
 
   /**
    * A worker that can't get to the database (a password that was changed) keeps its entries: they are tried again, in order,
-   * when the next one comes, which a `resolve` brings, and now and then. True where the entry was kept.
+   * when the next one comes, when somebody waits for them, and now and then. True where the entry was kept.
    */
   private async waitsForTheJournal(task: () => Promise<unknown>, error: unknown): Promise<boolean> {
     if (!/^connection\./.test(describeFailure('journal', error).code) || !patched('journals-again'))
       return false;
     this.tasks.unshift(task);
-    const { length } = this.tasks;
-    this.stuck = true;
     this.working = false;
-    await condition(() => this.tasks.length > length || this.journalGone, 600_000);
+    this.stuck = true;
+    await condition(() => !this.stuck || this.journalGone, 600_000);
     this.stuck = false;
     return true;
   }
@@ -154,9 +153,13 @@ export class Run {
     this.stuck = false;
   }
 
-  /** Waits until the journal has all that was decided so far, or is not to be had: then the next step parks for the same reason. */
+  /**
+   * Waits until the journal has all that was decided so far, or is not to be had even now: then the next step parks for the
+   * same reason.
+   */
   async journalled(): Promise<void> {
     if (!this.started) return;
+    this.stuck = false;
     await CancellationScope.nonCancellable(() =>
       condition(() => this.stuck || (this.tasks.length === 0 && !this.working)),
     );
