@@ -220,7 +220,9 @@ phases:
       // no table and no catalog is as long as that; the segment of WAL is, but for the last tenth
       const longest = 2 * 1024 * 1024;
       await atServer('select pg_switch_wal()');
-      await atServer(`select pg_logical_emit_message(false, 'test', repeat('x', ${Math.floor(0.9 * longest)}))`);
+      await atServer(
+        `select pg_logical_emit_message(false, 'test', repeat('x', ${Math.floor(0.9 * longest)}))`,
+      );
       await limit(longest);
       const failure = await run.forward('main', 'map').catch((error) => error);
       expect(failure).toBeInstanceOf(RekeyError);
