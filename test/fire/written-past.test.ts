@@ -125,7 +125,12 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
       if (activity === 'swapKeysBack') written = whenIndexesAreBuilt();
       return call();
     };
-    await run.back('people');
+    // in the last moment before the locks it is found under them, and the next try does it
+    await run.back('people').catch((error) => {
+      if (error.code !== 'swap-back.trigger-off') throw error;
+      run.caller = ({ call }) => call();
+      return run.back('people');
+    });
     run.caller = ({ call }) => call();
     expect([await database.sql(people), await database.sql(orders)]).toEqual(await written);
   });
