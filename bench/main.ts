@@ -71,30 +71,32 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', () => void end(130));
   process.once('SIGTERM', () => void end(143));
+  const publish = async (text: string, name: string) => {
+    console.log(text);
+    if (values.write) await writeFile(join(root, 'docs', name), text);
+  };
   try {
     const shipped = (settingsByName.shipped as Settings).values;
     if (values.clients) {
       stage = await setStage(root, version, shipped, () => clientPlan({ name: 'plan' }));
       const measured = await measureClients(stage, Number(values.rows), say);
       const text = clientsPage(measured, version);
-      console.log([text, ...measured.complaints.slice(0, 20)].join('\n'));
-      if (values.write) await writeFile(join(root, 'docs', 'live-clients.md'), text);
+      await publish(text, 'live-clients.md');
+      console.log(measured.complaints.slice(0, 20).join('\n'));
       return await end(0);
     }
     if (values.protections) {
       stage = await setStage(root, version, shipped, plan);
       const measured = await measureProtections(stage, Number(values.rows), Number(values.repeats), say);
       const text = protectionsPage(measured, version);
-      console.log(text);
-      if (values.write) await writeFile(join(root, 'docs', 'protections.md'), text);
+      await publish(text, 'protections.md');
       return await end(0);
     }
     if (values.map) {
       stage = await setStage(root, version, shipped, plan);
       const measured = await measureMapRate(stage, Number(values.rows), Number(values.repeats), say);
       const text = mapRatePage(measured, version);
-      console.log(text);
-      if (values.write) await writeFile(join(root, 'docs', 'map-rate.md'), text);
+      await publish(text, 'map-rate.md');
       return await end(0);
     }
     const runs: Run[] = [];

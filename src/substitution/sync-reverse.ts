@@ -74,7 +74,7 @@ function isCopy(view: PhaseView, member: Member): string {
     end if;`;
 }
 
-/** Null where only clients know which is the next. */
+/** Null where only clients know which is the next. The trigger runs as its owner: of a default nothing but a sequence is asked. */
 function nextInteger(view: PhaseView, member: Member): string | null {
   const { sequence } = view.domain(member.domain);
   if (sequence !== null) return `nextval(${quoteLiteral(`rekey.${quoteIdent(sequence)}`)}::regclass)`;
@@ -82,7 +82,7 @@ function nextInteger(view: PhaseView, member: Member): string | null {
   const column = table?.columns.find(({ name }) => name === member.before);
   if (column?.sequence)
     return `nextval(pg_catalog.pg_get_serial_sequence(${quoteLiteral(view.sqlTable(member.table))}, ${quoteLiteral(member.legacy as string)})::regclass)`;
-  return column?.default ?? null;
+  return /^nextval\('[^']+'::regclass\)$/.test(column?.default ?? '') ? (column?.default as string) : null;
 }
 
 /**

@@ -75,6 +75,17 @@ describe('rekey doctor, after a cutover', () => {
     expect(await ills()).toEqual({ code: 0, ills: [] });
   });
 
+  it('says of a phase that is done, and whose keys are integers, that the database was taken back', async () => {
+    const set = (cutOver: boolean) =>
+      database.sql(`update rekey.phase set cut_over = ${cutOver} where phase = 'people'`);
+    await set(false);
+    expect((await ills()).ills).toContainEqual(
+      expect.stringMatching(/^phase people is done, and its keys are not swapped: .*rekey undo/),
+    );
+    await set(true);
+    expect(await ills()).toEqual({ code: 0, ills: [] });
+  });
+
   it('calls a way back ill that somebody has closed', async () => {
     await database.sql('create table badges (person_id uuid references people)');
     const found = await ills();

@@ -1,5 +1,4 @@
-import { LocalRun } from '../activities/local-run.js';
-import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
+import { founded } from './founded.js';
 
 const plan = `version: 1
 plan: shop
@@ -17,26 +16,16 @@ const state = `select p.name, b.name as boss, o.note from people p left join peo
   left join orders o on o.person_id = p.id order by p.name, o.note`;
 
 describe('Tables that are emptied with TRUNCATE, their numbers begun anew', () => {
-  let database: ConnectedDatabase;
-  let run: LocalRun;
-
-  beforeAll(async () => {
-    database = await connectedDatabase();
+  const at = founded(plan, async (database) => {
     await database.sql(schema);
     await fill();
-    run = new LocalRun(database.connection, plan);
-    await run.forward('foundation');
-  }, 60_000);
-  afterAll(async () => {
-    run?.end();
-    await database?.drop();
   });
 
   let round = 0;
   /** Rows of the same numbers as before, under other names; each leads to one that came before it. */
   async function fill(): Promise<void> {
     round += 1;
-    const client = await database.app();
+    const client = await at.database.app();
     for (let i = 1; i <= 12; i += 1) {
       await client.query(
         `insert into people (name, boss_id) values ($1, (select id from people where name = $2))`,
@@ -50,43 +39,43 @@ describe('Tables that are emptied with TRUNCATE, their numbers begun anew', () =
     await client.end();
   }
   const anew = async (how: string) => {
-    await database.sql(how);
+    await at.database.sql(how);
     await fill();
   };
   const same = async (change: () => Promise<unknown>) => {
-    const before = await database.sql(state);
+    const before = await at.database.sql(state);
     expect(before).toHaveLength(12);
     await change();
-    expect(await database.sql(state)).toEqual(before);
+    expect(await at.database.sql(state)).toEqual(before);
   };
 
   it.each(['truncate people, orders restart identity', 'truncate people restart identity cascade'])(
     'keep every reference of the rows that came since, wherever a phase stands: %s',
     async (how) => {
       for (const step of ['addColumns', 'map', 'buildTwins'] as const) {
-        await run.forward('people', step);
+        await at.run.forward('people', step);
         await anew(how);
       }
-      await same(() => run.forward('people'));
+      await same(() => at.run.forward('people'));
       await anew(how);
-      await same(() => run.back('people'));
+      await same(() => at.run.back('people'));
       await anew(how);
-      await same(() => run.forward('people'));
-      await same(() => run.forward('orders'));
+      await same(() => at.run.forward('people'));
+      await same(() => at.run.forward('orders'));
       await anew(how);
-      await same(() => run.back('orders'));
+      await same(() => at.run.back('orders'));
       await anew(how);
-      await same(() => run.back('people'));
+      await same(() => at.run.back('people'));
     },
     120_000,
   );
 
   it('go through cleanup', async () => {
-    await run.forward('people');
-    await run.forward('orders');
+    await at.run.forward('people');
+    await at.run.forward('orders');
     await anew('truncate people, orders restart identity');
-    await same(() => run.forward('cleanup'));
+    await same(() => at.run.forward('cleanup'));
     await anew('truncate people, orders restart identity');
-    expect(await database.sql(state)).toHaveLength(12);
+    expect(await at.database.sql(state)).toHaveLength(12);
   }, 60_000);
 });

@@ -1,13 +1,6 @@
 import type { Client } from 'pg';
-import { LocalRun } from '../activities/local-run.js';
-import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
+import { founded, onlyPeople } from './founded.js';
 
-const plan = `version: 1
-plan: shop
-phases:
-  - { phase: foundation, kind: foundation }
-  - { phase: people, tables: [people] }
-`;
 const schema = `
 create table people (id serial primary key, name text not null unique, n integer not null default 0, boss_id integer references people);
 insert into people (name, boss_id) select 'p' || n, nullif(n / 3, 0) from generate_series(1, 300) n;
@@ -16,22 +9,12 @@ create table settings (name text);
 const inOneSnapshot = ['repeatable read', 'serializable'];
 
 describe('Clients that work in one snapshot', () => {
-  let database: ConnectedDatabase;
-  let run: LocalRun;
+  const at = founded(onlyPeople, (database) => database.sql(schema));
   let client: Client;
-
   beforeAll(async () => {
-    database = await connectedDatabase();
-    await database.sql(schema);
-    run = new LocalRun(database.connection, plan);
-    await run.forward('foundation');
-    client = await database.app();
-  }, 60_000);
-  afterEach(() => run.back('people'));
-  afterAll(async () => {
-    run?.end();
-    await database?.drop();
+    client = await at.database.app();
   });
+  afterEach(() => at.run.back('people'));
 
   /** The snapshot is taken by a look at a table that does not move: no lock on one that does is held. */
   const begin = async (level: string) => {
@@ -42,11 +25,11 @@ describe('Clients that work in one snapshot', () => {
   it('and read a table for the first time when its keys would be swapped are waited for: none sees a row without its key', async () => {
     await begin('repeatable read');
     let isOver = false;
-    const going = run.forward('people').finally(() => {
+    const going = at.run.forward('people').finally(() => {
       isOver = true;
     });
     const waiting = `select 1 from pg_stat_activity where query ~* '^create unique index concurrently' and wait_event = 'virtualxid'`;
-    while ((await database.superuser(waiting)).length === 0 && !isOver);
+    while ((await at.database.superuser(waiting)).length === 0 && !isOver);
     expect(isOver).toBe(false);
     const { rows } = await client.query('select id, boss_id from people order by id');
     expect(rows).toHaveLength(300);
@@ -60,7 +43,7 @@ describe('Clients that work in one snapshot', () => {
     'that are %s are refused with 40001 where they write a row that the map has filled since, and succeed when they begin again',
     async (level) => {
       await begin(level);
-      await run.forward('people', 'map');
+      await at.run.forward('people', 'map');
       const write = `update people set n = n + 1 where name = 'p7'`;
       await expect(client.query(write)).rejects.toMatchObject({ code: '40001' });
       await client.query('rollback');
@@ -73,7 +56,7 @@ describe('Clients that work in one snapshot', () => {
   it.each(inOneSnapshot)(
     'that are %s write in every step after the map as if nothing moved, and are told once that their plan changed at the cutover',
     async (level) => {
-      await run.forward('people', 'map');
+      await at.run.forward('people', 'map');
       await client.query(
         `prepare raise_${level.slice(0, 6)} as update people set n = n + 1 where name = 'p9' returning id`,
       );
@@ -85,9 +68,9 @@ describe('Clients that work in one snapshot', () => {
       };
       const before = await n('p9');
       expect(await raise()).toBe('number');
-      await run.forward('people', 'buildTwins');
+      await at.run.forward('people', 'buildTwins');
       expect(await raise()).toBe('number');
-      await run.forward('people');
+      await at.run.forward('people');
       await expect(raise()).rejects.toMatchObject({ code: '0A000' });
       await client.query('rollback');
       await client.query('deallocate all');
@@ -102,7 +85,7 @@ describe('Clients that work in one snapshot', () => {
   );
 
   const keys = async () =>
-    (await database.sql('select pg_typeof(id)::text as type from people limit 1'))[0]?.type;
+    (await at.database.sql('select pg_typeof(id)::text as type from people limit 1'))[0]?.type;
   const n = async (name: string) =>
-    Number((await database.sql('select n from people where name = $1', [name]))[0]?.n);
+    Number((await at.database.sql('select n from people where name = $1', [name]))[0]?.n);
 });

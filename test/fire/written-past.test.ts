@@ -1,5 +1,4 @@
-import { LocalRun } from '../activities/local-run.js';
-import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
+import { bosses, founded } from './founded.js';
 
 const plan = `version: 1
 plan: shop
@@ -16,26 +15,11 @@ insert into orders (person_id, note) select n, 'of p' || n from generate_series(
 `;
 const trigger = '"~rekey_people"';
 
-/** Who leads to whom, by names: what clients know, whatever the keys are. */
-const people =
-  'select p.name, b.name as boss from people p left join people b on b.id = p.boss_id order by 1';
 const orders = 'select o.note, p.name from orders o join people p on p.id = o.person_id order by 1, 2';
 
 describe('What somebody writes past the sync triggers after the cutover', () => {
-  let database: ConnectedDatabase;
-  let run: LocalRun;
-
-  beforeAll(async () => {
-    database = await connectedDatabase();
-    await database.sql(schema);
-    run = new LocalRun(database.connection, plan);
-    await run.forward('foundation');
-  }, 60_000);
-  beforeEach(() => run.forward('people'));
-  afterAll(async () => {
-    run?.end();
-    await database?.drop();
-  });
+  const at = founded(plan, (database) => database.sql(schema));
+  beforeEach(() => at.run.forward('people'));
 
   let round = 0;
   const key = (name: string) => `(select id from people where name = '${name}')`;
@@ -51,39 +35,39 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
       `update people set boss_id = ${key(late)} where name = 'p4${round}'`,
       `update orders set person_id = ${key(`p9${round}`)} where note in ('of p1', 'of p250')`,
     ])
-      await database.sql(text);
+      await at.database.sql(text);
   };
 
   async function goesBackWithAll(): Promise<void> {
-    const before = [await database.sql(people), await database.sql(orders)];
-    await run.back('people');
-    expect(await database.sql('select pg_typeof(id)::text as key from people limit 1')).toEqual([
+    const before = [await at.database.sql(bosses), await at.database.sql(orders)];
+    await at.run.back('people');
+    expect(await at.database.sql('select pg_typeof(id)::text as key from people limit 1')).toEqual([
       { key: 'integer' },
     ]);
-    expect([await database.sql(people), await database.sql(orders)]).toEqual(before);
-    const told = await database.sql(
+    expect([await at.database.sql(bosses), await at.database.sql(orders)]).toEqual(before);
+    const told = await at.database.sql(
       `select object from rekey.journal where step = 'swapKeysBack' and detail ? 'writtenPast' and run_id = (select run_id from rekey.journal order by id desc limit 1) order by 1`,
     );
     expect(told).toEqual([{ object: 'orders' }, { object: 'people' }]);
   }
 
   it('is kept by the way back where a trigger was off for a while, and the journal says whose rows they were', async () => {
-    await database.sql(
+    await at.database.sql(
       `alter table people disable trigger ${trigger}; alter table orders disable trigger ${trigger}`,
     );
     await writePast();
-    await database.sql(
+    await at.database.sql(
       `alter table people enable always trigger ${trigger}; alter table orders enable always trigger ${trigger}`,
     );
     await goesBackWithAll();
-    const [example] = await database.sql(
+    const [example] = await at.database.sql(
       `select check_name as check, object from rekey.finding where step = 'swapKeysBack' and object = 'orders.person_id' limit 1`,
     );
     expect(example).toEqual({ check: 'pairs', object: 'orders.person_id' });
   });
 
   it('is kept where the triggers are still off, or fire for some sessions only', async () => {
-    await database.sql(
+    await at.database.sql(
       `alter table people disable trigger ${trigger}; alter table orders enable replica trigger ${trigger}`,
     );
     await writePast();
@@ -91,11 +75,11 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
   });
 
   it('is kept where a trigger was dropped, with its function', async () => {
-    await database.sql(`drop trigger ${trigger} on orders`);
-    const [fn] = await database.sql(
+    await at.database.sql(`drop trigger ${trigger} on orders`);
+    const [fn] = await at.database.sql(
       `select tgfoid::regprocedure::text as name from pg_trigger where tgrelid = 'people'::regclass and tgname = '~rekey_people'`,
     );
-    await database.sql(`drop function ${fn?.name} cascade`);
+    await at.database.sql(`drop function ${fn?.name} cascade`);
     await writePast();
     await goesBackWithAll();
   });
@@ -104,7 +88,7 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
     let written: Promise<unknown> = Promise.resolve();
     const whenIndexesAreBuilt = async () => {
       for (let built = false; !built; ) {
-        const [row] = await database.sql(
+        const [row] = await at.database.sql(
           `select to_regclass('rekey_holes_people_people') is not null as built`,
         );
         built = row?.built === true;
@@ -112,42 +96,42 @@ describe('What somebody writes past the sync triggers after the cutover', () => 
       // shorter than deadlock_timeout: CREATE INDEX CONCURRENTLY waits for whoever waits for it
       const disable = `set lock_timeout = '50ms'; alter table people disable trigger ${trigger}`;
       const isOff = () =>
-        database.sql(disable).then(
+        at.database.sql(disable).then(
           () => true,
           () => false,
         );
       while (!(await isOff()));
-      await database.sql('reset lock_timeout');
+      await at.database.sql('reset lock_timeout');
       await writePast();
-      return [await database.sql(people), await database.sql(orders)];
+      return [await at.database.sql(bosses), await at.database.sql(orders)];
     };
-    run.caller = ({ activity, call }) => {
+    at.run.caller = ({ activity, call }) => {
       if (activity === 'swapKeysBack') written = whenIndexesAreBuilt();
       return call();
     };
     // in the last moment before the locks it is found under them, and the next try does it
-    await run.back('people').catch((error) => {
+    await at.run.back('people').catch((error) => {
       if (error.code !== 'swap-back.trigger-off') throw error;
-      run.caller = ({ call }) => call();
-      return run.back('people');
+      at.run.caller = ({ call }) => call();
+      return at.run.back('people');
     });
-    run.caller = ({ call }) => call();
-    expect([await database.sql(people), await database.sql(orders)]).toEqual(await written);
+    at.run.caller = ({ call }) => call();
+    expect([await at.database.sql(bosses), await at.database.sql(orders)]).toEqual(await written);
   });
 
   it('does not keep cleanup from taking the legacy columns of a table whose trigger is gone', async () => {
-    await database.sql(`drop trigger ${trigger} on people`);
+    await at.database.sql(`drop trigger ${trigger} on people`);
     await writePast();
-    const before = [await database.sql(people), await database.sql(orders)];
-    await run.forward('cleanup');
-    expect([await database.sql(people), await database.sql(orders)]).toEqual(before);
-    const left = await database.sql(
+    const before = [await at.database.sql(bosses), await at.database.sql(orders)];
+    await at.run.forward('cleanup');
+    expect([await at.database.sql(bosses), await at.database.sql(orders)]).toEqual(before);
+    const left = await at.database.sql(
       `select a.attrelid::regclass::text || '.' || a.attname as name from pg_attribute a
        where a.attrelid in ('people'::regclass, 'orders'::regclass) and a.attname like 'legacy%' and not a.attisdropped
        union all select tgname from pg_trigger where tgname ~ 'rekey'
        union all select pg_get_expr(adbin, adrelid) from pg_attrdef where pg_get_expr(adbin, adrelid) ~ 'rekey'`,
     );
     expect(left).toEqual([]);
-    await database.sql(`insert into people (name) values ('after cleanup')`);
+    await at.database.sql(`insert into people (name) values ('after cleanup')`);
   });
 });

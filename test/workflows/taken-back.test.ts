@@ -1,7 +1,10 @@
 import { Client } from 'pg';
+import { founded, onlyPeople } from '../fire/founded.js';
 import { sharedPostgres } from '../servers.js';
 import { gate, parked, statusOf, until } from './harness.js';
 import { approveReal, hashOf, onePhase, peopleAndOrders, RealPhases, type Shop } from './real-phases.js';
+
+const withCleanup = `${onlyPeople}  - { phase: cleanup, kind: cleanup }\n`;
 
 describe('A database that a failover takes back to before the cutover', () => {
   let real: RealPhases;
@@ -75,4 +78,18 @@ describe('A database that a failover takes back to before the cutover', () => {
       (status) => !status.next.some((command) => command.includes(`"opening":${opening}`)),
     );
   }
+});
+
+describe('A database that is taken back to before the last drop of cleanup', () => {
+  const at = founded(withCleanup, (database) => database.sql('create table people (id serial primary key)'));
+
+  it('is not called clean', async () => {
+    await at.run.forward('people');
+    at.run.caller = async ({ phase, activity, call }) => {
+      if (phase === 'cleanup' && activity === 'closePhase')
+        await at.database.sql(`update rekey.member set state = 'cut-over' where phase = 'people'`);
+      return call();
+    };
+    await expect(at.run.forward('cleanup')).rejects.toMatchObject({ code: 'phase.taken-back' });
+  }, 60_000);
 });
