@@ -6,7 +6,7 @@ const cancel = 'test/workflows/cancel.test.ts';
 const resets = 'test/workflows/resets.test.ts';
 const gates = 'test/workflows/gates.test.ts';
 const undo = 'test/cli/undo.test.ts';
-const state = 'test/postgres/state.test.ts';
+const ownership = 'test/postgres/ownership.test.ts';
 const waiters = 'test/activities/waiters.test.ts';
 
 export const promises: Kept[] = [
@@ -90,7 +90,7 @@ export const promises: Kept[] = [
         'says what it would do and changes nothing without --yes; asks for a name; does nothing while nobody knows whether the owner runs, and nothing after cleanup',
       ],
       [
-        state,
+        ownership,
         'is refused while an undo has it, running or interrupted, with the command that goes on with the undo',
       ],
     ],

@@ -12,7 +12,7 @@ const payloads = 'test/workflows/payloads.test.ts';
 const waits = 'test/workflows/long-waits.test.ts';
 const announce = 'test/workflows/announce.test.ts';
 const badInput = 'test/workflows/bad-input.test.ts';
-const state = 'test/postgres/state.test.ts';
+const ownership = 'test/postgres/ownership.test.ts';
 
 export const promises: Kept[] = [
   {
@@ -138,9 +138,9 @@ export const promises: Kept[] = [
   {
     promise: 'A database belongs to one run; a second one is refused with the command that ends the first',
     tests: [
-      [state, 'is refused to a second run while the first is open, with the command that cancels it'],
-      [state, 'is refused to a run of another cluster or namespace, whatever that one says'],
-      [state, 'goes to the next run when the owner is closed, and the old one is told so'],
+      [ownership, 'is refused to a second run while the first is open, with the command that cancels it'],
+      [ownership, 'is refused to a run of another cluster or namespace, whatever that one says'],
+      [ownership, 'goes to the next run when the owner is closed, and the old one is told so'],
       [
         'test/e2e/bad-input.test.ts',
         'a second run on the same database ends FAILED, and says how to end the first',
