@@ -11,13 +11,9 @@ const smallTable = 4_096;
 export async function cutIntoRanges(work: PhaseWork): Promise<MapRange[]> {
   const { session, view, ref } = work;
   for (const table of view.substitution.tables) {
-    const { blocks, estimate } = await session.one<{ blocks: number; estimate: number }>(
-      `select (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8)::float8 as blocks,
-         greatest(c.reltuples, 0)::float8 as estimate from pg_catalog.pg_class c where c.oid = $1::regclass`,
-      [view.sqlTable(table)],
-    );
+    const { blocks, estimate } = await sizeOf(work, table);
     const small = blocks < smallTable;
-    const rows = small ? await count(work, table) : estimate;
+    const rows = small ? await countMissing(work, table) : estimate;
     const ranges = small ? 1 : Math.max(1, mapOf(work, table).parallel);
     await planCursors(
       session,
@@ -68,7 +64,20 @@ function mapOf(work: PhaseWork, table: string) {
   return work.phase.tables.find((t) => t.table === table)?.map ?? work.phase.map;
 }
 
-async function count(work: PhaseWork, table: string): Promise<number> {
+/** Blocks, and PostgreSQL's estimate of rows. */
+export function sizeOf(
+  { session, view }: PhaseWork,
+  table: string,
+): Promise<{ blocks: number; estimate: number }> {
+  return session.one<{ blocks: number; estimate: number }>(
+    `select (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8)::float8 as blocks,
+       greatest(c.reltuples, 0)::float8 as estimate from pg_catalog.pg_class c where c.oid = $1::regclass`,
+    [view.sqlTable(table)],
+  );
+}
+
+/** Rows without a shadow: a scan of the table. */
+export async function countMissing(work: PhaseWork, table: string): Promise<number> {
   const { rows } = await work.session.one<{ rows: number }>(
     `select pg_catalog.count(*)::float8 as rows from ${work.view.sqlTable(table)} t where ${missing(work.view, table, 't')}`,
   );

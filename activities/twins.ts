@@ -3,12 +3,13 @@ import { place } from '../src/kinds/work.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
 import { keepOthersBeforeUndo } from './ground.js';
+import { fillMissedRows } from './missed-rows.js';
 import { assertSwappedBack, journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 import { Throttle } from './throttle.js';
 
 /**
- * Indexes CONCURRENTLY, each when the throttle lets it; constraints NOT VALID then validated, ANALYZE. With `twins: late` unique twins and what stands on
+ * What map has missed first; indexes CONCURRENTLY, each when the throttle lets it; constraints NOT VALID then validated, ANALYZE. With `twins: late` unique twins and what stands on
  * them are left to a second call, which comes after the approval.
  */
 export function buildTwins(input: PhaseRef & { late?: boolean }, attempt: Attempt): Promise<StepResult> {
@@ -18,8 +19,10 @@ export function buildTwins(input: PhaseRef & { late?: boolean }, attempt: Attemp
     const list = inTwo ? up.filter((one) => (one.late === true) === (input.late === true)) : up;
     const tally = new Tally();
     const throttle = new Throttle(work, work.phase.map.pauseWhen);
-    if (!work.record.cutOver)
+    if (!work.record.cutOver) {
+      if (input.late !== true) await fillMissedRows(work);
       await runAll(work, list, tally, undefined, (object) => throttle.whileHeld(object));
+    }
     await journalStep(work, { ...tally.result(), late: input.late === true });
     return tally.result();
   });

@@ -42,6 +42,22 @@ export async function planCursors(
   });
 }
 
+/** One more range of a table, from its first block to `endBlock`. Answers its number. */
+export async function addCursor(
+  session: Session,
+  phase: string,
+  table: string,
+  range: { endBlock: number; rowsTotal: number },
+): Promise<number> {
+  const { rangeNo } = await session.one<{ rangeNo: number }>(
+    `insert into rekey.cursor (phase, table_name, range_no, next_block, end_block, rows_total)
+     select $1, $2, coalesce(pg_catalog.max(c.range_no), -1) + 1, 0, $3, $4 from rekey.cursor c where c.phase = $1 and c.table_name = $2
+     returning range_no as "rangeNo"`,
+    [phase, table, range.endBlock, Math.round(range.rowsTotal)],
+  );
+  return rangeNo;
+}
+
 export async function readCursors(
   session: Session,
   phase: string,

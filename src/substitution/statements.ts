@@ -7,6 +7,7 @@ import type { PlainIndex } from '../kinds/plain-index.js';
 import { place } from '../kinds/work.js';
 import type { TableId } from '../plan/model.js';
 import { addColumns, inRekey } from './add-columns.js';
+import { forgetPlans } from './forget-plans.js';
 import { dropHoleIndexes, type HoleSweep, holeIndexes, holeSweeps } from './holes.js';
 import { at } from './live-keys.js';
 import { finishMapping, topUpSql } from './map.js';
@@ -57,7 +58,12 @@ export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements
       down: by((p) => p.dropTwin, -1),
     },
     lockTables: lockTables(view),
-    swap: inSlots([...renames(view, 'forward'), ...plans.flatMap((p) => p.swap), ...swapFunctions(view)]),
+    swap: inSlots([
+      ...renames(view, 'forward'),
+      ...plans.flatMap((p) => p.swap),
+      ...swapFunctions(view),
+      ...forgetPlans(view),
+    ]),
     afterSwap: topUps(view, 'after'),
     beforeSwapBack: [...topUps(view, 'after'), ...by((p) => p.beforeSwapBack, 1), ...holeIndexes(view)],
     sweeps: holeSweeps(view),
@@ -65,6 +71,7 @@ export function statementsOf(view: PhaseView, kinds: AnyKind[]): PhaseStatements
       ...plans.flatMap((p) => p.swapBack),
       ...renames(view, 'back'),
       ...swapBackTriggers(view),
+      ...forgetPlans(view),
     ]),
     // rows that came between the top-up before the locks and the locks: their UUIDs are asked for after dropColumns, too
     afterSwapBack: [

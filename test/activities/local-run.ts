@@ -67,6 +67,8 @@ export function attempt(changes: Partial<Attempt> = {}): Attempt {
 export class LocalRun {
   readonly plan: Plan;
   caller: Caller = once;
+  /** for how long one call of mapRange works */
+  sliceMs = 5_000;
   private readonly directory = mkdtempSync(join(tmpdir(), 'rekey-plans-'));
   private readonly before = process.env.REKEY_PLANS;
   private runs = 0;
@@ -155,7 +157,7 @@ export class LocalRun {
     const { ranges } = (await this.run(ref, 'planMap', planMap)) as Awaited<ReturnType<typeof planMap>>;
     for (const range of ranges) {
       for (;;) {
-        const input = { ...range, sliceMs: 5_000 };
+        const input = { ...range, sliceMs: this.sliceMs };
         const progress = (await this.run(ref, 'mapRange', mapRange, input)) as { done: boolean };
         if (progress.done) break;
       }

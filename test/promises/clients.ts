@@ -16,6 +16,16 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'Sessions that live through a cutover and its way back, of a pool, say, go on by themselves where triggers and functions of plpgsql name keys, their records and their types: PostgreSQL plans and compiles them anew',
+    tests: [
+      [
+        'test/fire/kept-plans.test.ts',
+        'have triggers and functions of plpgsql that name keys go on by themselves, there and back',
+      ],
+    ],
+  },
+  {
+    promise:
       'Applications of twelve kinds (ORM, select *, inserts and COPY without column names, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
     tests: [
       [
