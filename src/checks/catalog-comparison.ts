@@ -136,7 +136,7 @@ function lineOf(
 ): Line | null {
   const twin = expected === 'twins' && object.kind === 'unique-key';
   const kind = kinds.find((k) => k.kind === (twin ? 'index' : object.kind));
-  const definition = kind?.definition(object, view, moment);
+  const definition = kind?.definition(expected === 'twins' ? asTwin(object) : object, view, moment);
   if (definition === null || definition === undefined) return null;
   const full = expected !== 'twins';
   const surrogate =
@@ -152,6 +152,12 @@ function lineOf(
     full && !scope.withoutComments ? details(object) : '',
   ];
   return { on: `${object.kind} ${object.table}.${object.name}`, text: unquoted(parts.join(' | ')) };
+}
+
+/** The twin of a foreign key that may be deferred is, until the cutover. */
+function asTwin(object: CatalogObject): CatalogObject {
+  const { kind, deferrable } = object as { kind: string; deferrable?: boolean };
+  return kind === 'foreign-key' ? ({ ...object, deferred: deferrable } as CatalogObject) : object;
 }
 
 /** Those of columns are called by their column, which the definition has. */

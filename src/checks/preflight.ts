@@ -6,7 +6,9 @@ import { adoptedReferences } from './hazards/adopted.js';
 import type { HazardContext, HazardFamily } from './hazards/context.js';
 import { disk } from './hazards/disk.js';
 import { eventTriggers } from './hazards/event-triggers.js';
+import { keptTypes } from './hazards/kept-types.js';
 import { keyRoom } from './hazards/key-room.js';
+import { keySource } from './hazards/key-source.js';
 import { locks } from './hazards/locks.js';
 import { notCarriedOver } from './hazards/not-carried-over.js';
 import { orphans } from './hazards/orphans.js';
@@ -33,6 +35,8 @@ export const families: HazardFamily[] = [
   uniqueTwins,
   adoptedReferences,
   keyRoom,
+  keySource,
+  keptTypes,
   locks,
   disk,
   unmovedKeys,

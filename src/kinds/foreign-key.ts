@@ -6,6 +6,7 @@ import type { TableId } from '../plan/model.js';
 import { constraintPlan } from './constraint-work.js';
 import type { ColumnMap } from './index-shape.js';
 import { after, shadow } from './plain-index.js';
+import { swapTable } from './work.js';
 
 /** Foreign keys, composite ones too. The one on integers goes at the cutover and comes back NOT VALID, then validated. */
 export interface ForeignKey extends CatalogObject {
@@ -71,17 +72,24 @@ export const foreignKey: ObjectKind<ForeignKey> = {
       };
     }
     const same: ColumnMap = () => undefined;
-    return constraintPlan(view, {
+    const plan = constraintPlan(view, {
       ...key,
       rank: 40,
       dropSlot: 'dropForeignKeys',
       mode: 'share row exclusive',
       tables: [...new Set([table, refTable])],
       body: {
-        twin: body(key, view, shadow(view, table), shadow(view, refTable)),
+        // a client that defers the original by its name knows nothing of the twin; what may not wait the original refuses
+        twin: body({ ...key, deferred: key.deferrable }, view, shadow(view, table), shadow(view, refTable)),
         original: body(key, view, same, same),
       },
     });
+    if (!key.deferrable || key.deferred) return plan;
+    const atOnce = `alter constraint ${quoteIdent(name)} deferrable initially immediate`;
+    return {
+      ...plan,
+      swap: [...plan.swap, swapTable(view, 'settings', table, atOnce, `constraint ${name} on ${table}`)],
+    };
   },
 
   original: (key, view) =>

@@ -82,6 +82,11 @@ thing as (
   select 'publication', t.nspname, t.relname, p.pubname, pg_catalog.to_jsonb(r) - 'oid' - 'prpubid' - 'prrelid'
   from target t join pg_catalog.pg_publication_rel r on r.prrelid = t.oid join pg_catalog.pg_publication p on p.oid = r.prpubid
   union all
+  select 'publication', t.nspname, t.relname, p.pubname, pg_catalog.to_jsonb('of its schema'::text)
+  from target t join pg_catalog.pg_publication_tables v on v.schemaname = t.nspname and v.tablename = t.relname
+  join pg_catalog.pg_publication p on p.pubname = v.pubname and not p.puballtables
+  where not exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid)
+  union all
   select 'publication', '*', '*', p.pubname, pg_catalog.to_jsonb(p) - 'oid'
   from pg_catalog.pg_publication p where p.puballtables
   union all

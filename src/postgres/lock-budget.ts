@@ -275,7 +275,9 @@ class Attempt {
     return new RekeyError('Transient', {
       code: 'locks.not-had',
       message: `the locks on ${this.relations.length} tables and views were not to be had in ${this.tries} tries within ${seconds} s; ${held}`,
-      remedy: 'Wait until these transactions end, or end them: select pg_terminate_backend(<pid>).',
+      remedy: holders.some(({ pid }) => pid === null)
+        ? 'A prepared transaction holds them: end it with commit prepared or rollback prepared, as whoever made it knows; then resolve with retry.'
+        : 'Wait until these transactions end, or end them: select pg_terminate_backend(<pid>).',
       where: this.request.journal?.object,
     });
   }

@@ -46,16 +46,30 @@ function ownKey(view: PhaseView, member: Member, closing: boolean): string {
 
 /**
  * A row that was deleted and is made again with its UUID gets the integer that it had, unless another row has that one:
- * else one UUID would stand for two, and the older of them would lead nowhere after a swap back.
+ * else one UUID would stand for two, and the older of them would lead nowhere after a swap back. Not where somebody else is
+ * making the same one: two rows would meet on the legacy index, which no upsert names. Nobody is waited for (clients would
+ * deadlock who do not without Rekey), and a bulk load takes at most 256 locks. The row may still be seen by who does not
+ * see its delete: what can't be locked is on its way out.
  */
 function comesBack(view: PhaseView, member: Member): string {
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
+  const table = view.sqlTable(member.table);
+  const domain = quoteLiteral(member.domain);
+  const free = `select m.old_id into v_old from rekey.uuid_migration_mapping m
+        where m.table_name = ${domain} and m.new_id = new.${key}
+          and not exists (select from ${table} r where r.${legacy} = m.old_id and r.${key} <> new.${key}) limit 1;`;
   return `    if new.${key} is not null then
-      select m.old_id into v_old from rekey.uuid_migration_mapping m
-      where m.table_name = ${quoteLiteral(member.domain)} and m.new_id = new.${key}
-        and not exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = m.old_id) limit 1;
-      if v_old is not null then new.${legacy} := v_old; end if;
+      perform from ${table} r where r.${key} = new.${key} and r.xmax = '0'::xid;
+      if not found then perform from ${table} r where r.${key} = new.${key} for key share skip locked; end if;
+      if not found then
+        ${free}
+        if v_old is not null and pg_try_advisory_xact_lock(hashtext('rekey makes ' || ${domain}), hashtext(new.${key}::text) & 255) then
+          -- whoever had the lock has committed by now
+          perform from ${table} r where r.${key} = new.${key} and r.xmax = '0'::xid;
+          if not found then new.${legacy} := v_old; end if;
+        end if;
+      end if;
     end if;`;
 }
 

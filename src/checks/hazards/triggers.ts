@@ -9,6 +9,10 @@ interface TriggerRow {
   enabled: string;
   type: number;
   columns: boolean;
+  /** of its function, where that is text */
+  source: string;
+  /** names of its transition tables */
+  transitions: string[];
 }
 
 const row = 1;
@@ -16,11 +20,15 @@ const before = 2;
 const insert = 4;
 const update = 16;
 
-/** BEFORE triggers that would change a row after the sync trigger has seen it, and triggers that the backfill would fire. */
+/**
+ * BEFORE triggers that would change a row after the sync trigger has seen it, triggers that the backfill would fire, and
+ * those whose functions count on the columns of the table or on integers.
+ */
 export async function triggers(context: HazardContext): Promise<Hazard[]> {
   const found = await context.database.query<TriggerRow>(
     `select g.tgrelid::int8::float8 as oid, g.tgname as name, g.tgenabled::text as enabled, g.tgtype::int as type,
-       pg_catalog.array_length(g.tgattr::int2[], 1) > 0 as columns
+       pg_catalog.array_length(g.tgattr::int2[], 1) > 0 as columns, coalesce(p.prosrc, '') as source,
+       pg_catalog.array_remove(array[g.tgnewtable::text, g.tgoldtable::text], null) as transitions
      from pg_catalog.pg_trigger g
      join pg_catalog.pg_proc p on p.oid = g.tgfoid
      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -59,8 +67,48 @@ export async function triggers(context: HazardContext): Promise<Hazard[]> {
           ? 'accept it with a because, or disable the trigger for the time of `map`'
           : "accept it with a because, or let Rekey's role switch triggers off (from PostgreSQL 15 on: grant set on parameter session_replication_role to <role>)",
       });
-    return hazards;
+    return [...hazards, ...inItsFunction(context, table, on, trigger)];
   });
+}
+
+function inItsFunction(
+  { view }: HazardContext,
+  table: string,
+  on: string,
+  { source, transitions }: TriggerRow,
+): Hazard[] {
+  const hazards: Hazard[] = [];
+  const whole = [
+    '\\b(?:new|old)\\s*\\)?\\s*\\.\\s*\\*',
+    ...transitions.map((name) => `\\*\\s+from\\s+"?${escaped(name)}"?(?![\\w$])`),
+  ];
+  if (new RegExp(whole.join('|'), 'i').test(source))
+    hazards.push({
+      hazard: 'trigger-whole-rows',
+      rank: 'accept',
+      on,
+      message: `the function of ${on} takes whole rows (new.*, or all of a transition table), and ${table} gets columns: where it inserts them into a table without these, each write of ${table} is refused with 42601 from addColumns on`,
+      remedy: 'name the columns in its function, then accept it with a because',
+    });
+  const keys = view.substitution.members.filter((m) => m.table === table && m.before !== null);
+  const numbered = keys.filter(({ before }) => {
+    const column = `new\\s*\\.\\s*"?${escaped(before as string)}"?(?![\\w$])`;
+    const counts = '\\b(?:nextval|currval|lastval|max)\\s*\\(';
+    return new RegExp(`${column}\\s*:?=[^;]*${counts}|${counts}[^;]*\\binto\\s+${column}`, 'i').test(source);
+  });
+  for (const { before } of numbered)
+    hazards.push({
+      hazard: 'trigger-numbers-key',
+      rank: 'accept',
+      on,
+      message: `the function of ${on} gives ${table}.${before} a number, and that column is a uuid after the cutover: an insert would be refused with 22P02`,
+      remedy: `let it give no number where ${before} is a uuid (pg_typeof(new.${before})), then accept it with a because`,
+    });
+  return hazards;
+}
+
+function escaped(name: string): string {
+  return name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** PostgreSQL fires triggers in the order of their names' bytes. */

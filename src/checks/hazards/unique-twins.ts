@@ -2,6 +2,7 @@ import type { Hazard } from '../../errors.js';
 import type { PlainIndex } from '../../kinds/plain-index.js';
 import type { UniqueKey } from '../../kinds/unique-key.js';
 import type { TableId } from '../../plan/model.js';
+import { ownSequence } from '../../substitution/own-sequence.js';
 import { touchedObjects } from '../../substitution/statements.js';
 import type { HazardContext } from './context.js';
 import { seenStatements } from './statements-seen.js';
@@ -23,7 +24,7 @@ export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
       }),
     );
   const tables = new Set<TableId>(
-    [...keys, ...indexes].filter((o) => !isOwnKey(context, o)).map((o) => o.table),
+    [...keys, ...indexes].filter((o) => !isGeneratedKey(context, o)).map((o) => o.table),
   );
   const seen = await seenStatements(context);
   const { twins } = context.phase;
@@ -56,7 +57,10 @@ export async function uniqueTwins(context: HazardContext): Promise<Hazard[]> {
   return [...deferrable, ...upserts];
 }
 
-/** Upserts name no generated key: over the table's own integers nobody meets a conflict. */
-function isOwnKey({ view }: HazardContext, object: UniqueKey | PlainIndex): boolean {
-  return object.names.every((c) => view.member(c.table, c.column)?.isReference === false);
+/** Upserts name no key that a sequence gives: nobody meets a conflict there. One that the application gives they do. */
+function isGeneratedKey({ view }: HazardContext, object: UniqueKey | PlainIndex): boolean {
+  return object.names.every(
+    (c) =>
+      view.member(c.table, c.column)?.isReference === false && ownSequence(view, c.table, c.column) !== null,
+  );
 }
