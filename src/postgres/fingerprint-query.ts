@@ -82,7 +82,7 @@ thing as (
   select 'publication', t.nspname, t.relname, p.pubname, pg_catalog.to_jsonb(r) - 'oid' - 'prpubid' - 'prrelid'
   from target t join pg_catalog.pg_publication_rel r on r.prrelid = t.oid join pg_catalog.pg_publication p on p.oid = r.prpubid
   union all
-  select 'publication', t.nspname, t.relname, p.pubname, pg_catalog.to_jsonb('of its schema'::text)
+  select 'publication', t.nspname, t.relname, p.pubname, pg_catalog.jsonb_build_object('schema', v.schemaname)
   from target t join pg_catalog.pg_publication_tables v on v.schemaname = t.nspname and v.tablename = t.relname
   join pg_catalog.pg_publication p on p.pubname = v.pubname and not p.puballtables
   where not exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid)

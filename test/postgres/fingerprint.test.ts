@@ -112,6 +112,13 @@ describe.each([18, 15])('the fingerprint on PostgreSQL %i', (version) => {
     );
   });
 
+  test('sees a publication of a whole schema', async () => {
+    await database.superuser('create publication everything for tables in schema public');
+    const { appeared } = fingerprintDifference(before.lines, (await read()).lines) ?? {};
+    expect(appeared).toEqual(['publication everything on posts', 'publication everything on user']);
+    await database.superuser('drop publication everything');
+  });
+
   test('leaves out what Rekey itself has made', async () => {
     await database.sql('alter table public."user" add column uuid_id uuid');
     await database.sql('create unique index user_uuid on public."user" (uuid_id)');

@@ -26,6 +26,71 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'Keys that are deleted and made again after the cutover, upserted by many at once, while their delete is under way, or passed over on a conflict, are refused to nobody, make nobody wait who would not, and have their integers again after the way back',
+    tests: [
+      [
+        'test/fire/made-again.test.ts',
+        'are upserted by many at once without one refusal, and each upsert counts',
+      ],
+      [
+        'test/fire/made-again.test.ts',
+        'are upserted while their delete is under way, by those who delete them as well, and nobody waits in a circle',
+      ],
+      [
+        'test/fire/made-again.test.ts',
+        'keep nobody waiting who would not wait: an insert that does nothing on a conflict passes a row that another holds',
+      ],
+      [
+        'test/fire/made-again.test.ts',
+        'have their integers again after the way back, also where the delete was not over when they were made',
+      ],
+    ],
+  },
+  {
+    promise:
+      'A sequence behind the ids of its table refuses no insert after the cutover, and a role that may insert and not ask the sequence is named beforehand',
+    tests: [
+      [
+        'test/fire/sequences.test.ts',
+        'refuses nobody after the cutover, whether or not they bring their keys, and gives what is free after the way back',
+      ],
+      ['test/fire/sequences.test.ts', 'stays where it is'],
+      [
+        'test/checks/key-source.test.ts',
+        'a role that may insert and not ask the sequence is named, as each insert would be refused after the cutover',
+      ],
+    ],
+  },
+  {
+    promise:
+      'A foreign key that a client defers by its name is deferred at every step, and refused at once where nobody defers it',
+    tests: [
+      [
+        'test/fire/deferred-by-name.test.ts',
+        'has it deferred at every step, and refused at once where it does not defer it, there and back',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Triggers of the application whose functions take whole rows, or number keys, are named before anything is changed, and so are upserts on keys that the application gives',
+    tests: [
+      [
+        'test/checks/trigger-functions.test.ts',
+        'a trigger that keeps whole rows by %s is named, as the table gets columns',
+      ],
+      [
+        'test/checks/trigger-functions.test.ts',
+        'a trigger that numbers the key by %s is named, as the key is a uuid after the cutover',
+      ],
+      [
+        'test/checks/key-source.test.ts',
+        'upserts on a key that the application gives make the plan choose, those on a key from a sequence do not',
+      ],
+    ],
+  },
+  {
+    promise:
       'Applications of twelve kinds (ORM, select *, inserts and COPY without column names, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
     tests: [
       [
