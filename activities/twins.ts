@@ -4,6 +4,7 @@ import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
 import { keepOthersBeforeUndo } from './ground.js';
 import { fillMissedRows } from './missed-rows.js';
+import { assertNothingStandsOnShadows } from './on-shadows.js';
 import { assertSwappedBack, journalStep, type PhaseWork, undoPhase, withPhase } from './phase-work.js';
 import { runAll, Tally } from './run-work.js';
 import { Throttle } from './throttle.js';
@@ -33,6 +34,7 @@ export function dropTwins(ref: PhaseRef, attempt: Attempt): Promise<StepResult> 
   return undoPhase('dropTwins', ref, attempt, async (work) => {
     assertSwappedBack(work);
     await keepOthersBeforeUndo(work);
+    await assertNothingStandsOnShadows(work);
     const tally = (await hasShadows(work))
       ? await runAll(work, work.statements.buildTwins.down)
       : new Tally();

@@ -6,6 +6,7 @@ import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { PhaseRef, WayBack } from './contract.js';
 import { type MovedLater, oidsOf, whatClosesTheWayBack } from './ground.js';
+import { inWords, standsOnShadows } from './on-shadows.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { buildPhase, withStep } from './phase-work.js';
 
@@ -23,17 +24,17 @@ export function wayBack(ref: PhaseRef, attempt: Attempt): Promise<WayBack> {
  */
 export async function wayBackNow(session: Session, row: PhaseRow): Promise<WayBack> {
   const answer = await wayBackOf(session, row);
-  if (
-    !(answer.open || isOnlyOrder(answer)) ||
-    row.kind !== 'tables' ||
-    !row.cutOver ||
-    row.catalogDocument === null
-  )
+  if (!(answer.open || isOnlyOrder(answer)) || row.kind !== 'tables' || row.catalogDocument === null)
     return answer;
+  if (!row.cutOver && row.state !== 'open') return answer;
   const { plan, phase } = await planOf(session, row);
   if (phase.kind !== 'tables') return answer;
   const catalog = await catalogOf(session, row);
   const built = buildPhase(plan, phase, catalog, await legacyColumnsOf(session, row.phase));
+  if (!row.cutOver) {
+    const found = await standsOnShadows(session, built.view);
+    return found.length === 0 ? answer : { open: false, because: closedByWhatStands(found) };
+  }
   const later = await movedLater(session, row);
   const closed = await whatClosesTheWayBack({ session, ref: { phase: row.phase }, catalog, ...built }, later);
   return closed === null ? answer : { open: false, because: closedBy(closed) };
@@ -58,6 +59,10 @@ async function movedLater(session: Session, { position }: PhaseRow): Promise<Mov
 
 function closedBy(what: string): string {
   return `the schema was changed since the cutover: ${what}; take it back and the way is open again`;
+}
+
+function closedByWhatStands(found: string[]): string {
+  return `${inWords(found)} on columns that a rollback drops; drop it and the way is open again`;
 }
 
 /** By what schema rekey says alone: what was made on the new keys since is seen by `wayBackNow`. */

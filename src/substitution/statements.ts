@@ -13,7 +13,6 @@ import { at } from './live-keys.js';
 import { finishMapping, topUpSql } from './map.js';
 import type { Member } from './model.js';
 import { followTrigger, syncTrigger } from './names.js';
-import { ownSequence } from './own-sequence.js';
 import { surrogatePlans } from './surrogate.js';
 import {
   dropSyncTrigger,
@@ -186,32 +185,16 @@ function swapFunctions(view: PhaseView): SwapStatement[] {
       const result = [
         statement(keyLocation(view, domain.root, key.legacy, key.after), `key location of ${domain.root}`),
       ];
-      const highest = `(select pg_catalog.max(t.${quoteIdent(key.legacy as string)}) from ${view.sqlTable(domain.root)} t)`;
-      const own = ownSequence(view, domain.root, key.before as string);
-      const object = `sequence of ${domain.root}`;
-      if (domain.sequence !== null) {
-        const name = quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`);
+      if (domain.sequence !== null)
         result.push(
-          statement(`select pg_catalog.setval(${name}, coalesce(${highest}, 0)::int8 + 1, false)`, object),
+          statement(
+            `select pg_catalog.setval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}, coalesce((select pg_catalog.max(t.${quoteIdent(key.legacy as string)}) from ${view.sqlTable(domain.root)} t), 0)::int8 + 1, false)`,
+            `sequence of ${domain.root}`,
+          ),
         );
-      } else if (own !== null) {
-        result.push(statement(raised(own, highest), object));
-      }
       return result;
     }),
   ];
-}
-
-/**
- * Clients that bring their ids, and imports, leave a sequence behind them: after the cutover each insert would take an
- * integer from it that another row has. What the application's role alone may set is left alone.
- */
-function raised(sequence: string, highest: string): string {
-  const name = quoteLiteral(sequence);
-  return `select pg_catalog.setval(${name}, m.highest)
-from ${sequence} s, pg_catalog.pg_sequence q, (select ${highest}::int8 as highest) m
-where q.seqrelid = ${name}::regclass and q.seqincrement > 0 and m.highest between s.last_value and q.seqmax
-  and pg_catalog.has_sequence_privilege(${name}, 'update')`;
 }
 
 /**

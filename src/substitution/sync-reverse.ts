@@ -27,7 +27,7 @@ function ownKey(view: PhaseView, member: Member, closing: boolean): string {
   const domain = view.domain(member.domain);
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
-  const lines = closing ? [] : [comesBack(view, member), isCopy(view, member)].filter(Boolean);
+  const lines = closing ? [] : [comesBack(view, member), isTaken(view, member)].filter(Boolean);
   if (domain.sequence !== null)
     lines.push(
       `    if new.${legacy} is null then new.${legacy} := nextval(${quoteLiteral(`rekey.${quoteIdent(domain.sequence)}`)}::regclass); end if;`,
@@ -75,17 +75,18 @@ function comesBack(view: PhaseView, member: Member): string {
 
 /**
  * A row that is copied whole, by its row type or from JSON, and given a key of its own brings the integer of the one that
- * it is a copy of: it gets one of its own, from where the next row would get it.
+ * it is a copy of; a sequence that imports and clients with ids of their own have left behind gives those of other rows. It
+ * gets the next that is free. The sequence is not moved ahead of the highest: whoever counts there goes on counting.
  */
-function isCopy(view: PhaseView, member: Member): string {
+function isTaken(view: PhaseView, member: Member): string {
   const next = nextInteger(view, member);
   if (next === null) return '';
   const legacy = quoteIdent(member.legacy as string);
   const key = quoteIdent(member.after);
-  return `    if new.${legacy} is not null and new.${key} is not null
-      and exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = new.${legacy} and r.${key} <> new.${key}) then
+  return `    while new.${legacy} is not null
+      and exists (select from ${view.sqlTable(member.table)} r where r.${legacy} = new.${legacy} and r.${key} is distinct from new.${key}) loop
       new.${legacy} := ${next};
-    end if;`;
+    end loop;`;
 }
 
 /** Null where only clients know which is the next. The trigger runs as its owner: of a default nothing but a sequence is asked. */

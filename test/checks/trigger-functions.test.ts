@@ -3,9 +3,11 @@ import { Scene } from './fixture.js';
 let scene: Scene;
 beforeEach(async () => {
   scene = await Scene.open();
-  await scene.db.superuser('grant set on parameter session_replication_role to rekey_owner');
 });
 afterEach(() => scene.close());
+
+/** That the backfill fires them is another matter. */
+const named = async () => (await scene.stops()).filter((name) => !name.startsWith('trigger-fires '));
 
 const history = 'create table people_history (id integer, name text, manager_id integer)';
 const fn = (body: string) =>
@@ -21,7 +23,7 @@ test.each([
   ['a transition table', 'insert into people_history select * from "Fresh"', fresh],
 ])('a trigger that keeps whole rows by %s is named, as the table gets columns', async (_, body, trigger) => {
   await scene.db.sql(`${fn(body)}; ${trigger}`);
-  expect(await scene.stops()).toEqual(['trigger-whole-rows trigger remember on people']);
+  expect(await named()).toEqual(['trigger-whole-rows trigger remember on people']);
 });
 
 test.each([
@@ -32,7 +34,7 @@ test.each([
   async (_, body) => {
     await scene.db.sql(`create sequence numbers; create function number() returns trigger language plpgsql as $$ begin ${body}; return new; end $$;
     create trigger number before insert on people for each row execute function number()`);
-    expect(await scene.stops()).toEqual(['trigger-numbers-key trigger number on people']);
+    expect(await named()).toEqual(['trigger-numbers-key trigger number on people']);
   },
 );
 
@@ -41,5 +43,5 @@ test('a trigger that names its columns, and counts something else, is none of th
     ${fn('insert into people_history (id, name) values (new.id, new.name)')}; ${each};
     create function bump() returns trigger language plpgsql as $$ begin new.version := (select max(version) from people); return new; end $$;
     create trigger bump before insert on people for each row execute function bump()`);
-  expect(await scene.stops()).toEqual([]);
+  expect(await named()).toEqual([]);
 });

@@ -82,20 +82,19 @@ describe('Before the cutover somebody drops', () => {
     },
   );
 
-  it.each([
-    ['uuid_id', /^people: a row breaks a constraint/],
-    ['boss_id_uuid', /shadow-missing people\.boss_id: 28/],
-  ])(
-    'the shadow %s: it is there again before the map, and after the map its empty rows are refused',
-    async (shadow, refused) => {
+  it.each(['uuid_id', 'boss_id_uuid'])(
+    'the shadow %s: it is there again before the map, and filled again before the twins',
+    async (shadow) => {
+      const filled = () =>
+        database.sql(`select count(${shadow})::int as n, min(${shadow}::text) as least from people`);
       await run.forward('people', 'addColumns');
       await database.sql(`alter table people drop column ${shadow}`);
       await run.forward('people', 'map');
-      expect(await database.sql(`select count(${shadow}) > 0 as mapped from people`)).toEqual([
-        { mapped: true },
-      ]);
+      const mapped = await filled();
+      expect(mapped[0]?.n).toBeGreaterThan(0);
       await database.sql(`alter table people drop column ${shadow}`);
-      await expect(run.forward('people', 'buildTwins')).rejects.toThrow(refused);
+      await run.forward('people', 'buildTwins');
+      expect(await filled()).toEqual(mapped);
     },
   );
 });

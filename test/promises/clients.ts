@@ -54,7 +54,7 @@ export const promises: Kept[] = [
         'test/fire/sequences.test.ts',
         'refuses nobody after the cutover, whether or not they bring their keys, and gives what is free after the way back',
       ],
-      ['test/fire/sequences.test.ts', 'stays where it is'],
+      ['test/fire/sequences.test.ts', 'stays there, so that the two never meet'],
       [
         'test/checks/key-source.test.ts',
         'a role that may insert and not ask the sequence is named, as each insert would be refused after the cutover',
@@ -87,6 +87,17 @@ export const promises: Kept[] = [
         'test/checks/key-source.test.ts',
         'upserts on a key that the application gives make the plan choose, those on a key from a sequence do not',
       ],
+    ],
+  },
+  {
+    promise:
+      'What others build on shadows while a phase waits closes the way back by its name, before a rollback has dropped anything; settings that somebody makes on a table stay, and a rollback ends whole',
+    tests: [
+      [
+        'test/fire/on-shadows.test.ts',
+        'closes the way back by its name, and a rollback changes nothing before it is gone',
+      ],
+      ['test/fire/tuned.test.ts', 'stay as they are, and a rollback before the cutover ends whole'],
     ],
   },
   {

@@ -22,10 +22,7 @@ async function wraparound(context: HazardContext): Promise<Hazard[]> {
   }));
 }
 
-/**
- * Each table, each of its indexes, its TOAST table with its index; twins and originals stand side by side. A sequence that is
- * raised, and what is read for it.
- */
+/** Each table, each of its indexes, its TOAST table with its index; twins and originals stand side by side. */
 async function lockSlots(context: HazardContext): Promise<Hazard[]> {
   const [room] = await context.database.query<{ slots: number; taken: number; relations: number }>(
     `select (pg_catalog.current_setting('max_locks_per_transaction')::int8 *
@@ -35,8 +32,7 @@ async function lockSlots(context: HazardContext): Promise<Hazard[]> {
     [tableOids(context)],
   );
   const { slots, taken, relations } = room as { slots: number; taken: number; relations: number };
-  const { domains } = context.view.substitution;
-  const needed = 3 * context.statements.lockTables.length + 2 * relations + 4 * domains.length;
+  const needed = 3 * context.statements.lockTables.length + 2 * relations;
   if (needed <= slots - taken) return [];
   return [
     {
