@@ -15,9 +15,9 @@ export async function keySource(context: HazardContext): Promise<Hazard[]> {
       found.push({
         hazard: 'key-without-sequence',
         rank: 'note',
-        on: `${root}.${column}`,
-        message: `no sequence is known for ${root}.${column}: rows that come while its keys are UUIDs get integers above the highest one, and where the application counts for itself it would give those again after a way back`,
-        remedy: `after a way back let the application's counter or sequence go on above max(${column})`,
+        on: root,
+        message: `no sequence is known for the keys of ${root}: rows that come while they are UUIDs get integers above the highest one, and where the application counts for itself it would give those again after a way back`,
+        remedy: "after a way back let the application's counter or sequence go on above the highest key",
       });
     // an identity asks its sequence with the rights of nobody
     if (own !== null && key.identity === null) found.push(...(await withoutSequence(context, root, own)));
