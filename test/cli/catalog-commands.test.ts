@@ -64,7 +64,7 @@ test('a proposed plan passes plan check once it has chosen its twins, its dry ru
   const undecided = await rekey(['plan', 'check', 'music', '--connection', 'shop'], env);
   // its keys are the application's own: it may upsert on each
   expect(undecided.stdout).toMatch(/^plan music: 0 problems, 11 hazards,/);
-  expect(undecided.stdout).toMatch(/accept 6 objects: unique-twin-upsert[^]*playlist, playlist_track/);
+  expect(undecided.stdout).toMatch(/accept 6 objects: unique-twin-upsert[\s\S]*playlist, playlist_track/);
   expect(undecided.code).toBe(1);
   await writeFile(join(plans, 'music.yaml'), `${proposed.stdout}\ntwins: early\n`);
 
