@@ -1,3 +1,4 @@
+import { escapePattern } from '../catalog/escape-pattern.js';
 import type { SwapStatement } from '../catalog/kind.js';
 import { quoteLiteral } from '../catalog/quote.js';
 import type { PhaseView } from './view.js';
@@ -25,7 +26,7 @@ end $rekey$`,
   ];
 }
 
-/** FROM and WHERE of the functions (`p`) whose bodies take the type of a column that moves. */
+/** FROM and WHERE of the functions (`p`) whose bodies take the type of a column that moves; new keys beside a pair move none. */
 export function functionsOfMovedTypes(view: PhaseView): string {
   const columns = new Set(
     view.substitution.members
@@ -37,9 +38,9 @@ export function functionsOfMovedTypes(view: PhaseView): string {
   return `from pg_catalog.pg_proc p
     join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where l.lanname = 'plpgsql' and n.nspname <> 'rekey'
-      and p.prosrc ~* ${quoteLiteral(`(${[...columns].join('|')})\\s*%\\s*type`)}`;
+      and ${columns.size > 0 ? `p.prosrc ~* ${quoteLiteral(`(${[...columns].join('|')})\\s*%\\s*type`)}` : 'false'}`;
 }
 
 function word(name: string): string {
-  return `(?:\\m|")${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?:\\M|")`;
+  return `(?:\\m|")${escapePattern(name)}(?:\\M|")`;
 }

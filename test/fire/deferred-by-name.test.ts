@@ -1,4 +1,4 @@
-import { founded } from './founded.js';
+import { atEveryStep, founded } from './founded.js';
 
 const plan = `version: 1
 plan: shop
@@ -43,16 +43,6 @@ describe('A client that defers a foreign key by its name', () => {
   }
 
   it('has it deferred at every step, and refused at once where it does not defer it, there and back', async () => {
-    await childFirst();
-    for (const step of ['addColumns', 'map', 'buildTwins'] as const) {
-      await at.run.forward('orders', step);
-      await childFirst();
-    }
-    await at.run.forward('orders');
-    await childFirst();
-    await at.run.back('orders');
-    await childFirst();
-    await at.run.forward('orders');
-    await childFirst();
+    await atEveryStep(at, 'orders', childFirst);
   }, 60_000);
 });

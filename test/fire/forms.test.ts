@@ -1,5 +1,5 @@
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
-import { founded } from './founded.js';
+import { atEveryStep, founded } from './founded.js';
 
 const plan = `version: 1
 plan: shop
@@ -116,17 +116,7 @@ describe('Statements of every form that clients write', () => {
   }
 
   it('mean the same as in a database that Rekey never saw, at every step, there and back and after cleanup', async () => {
-    await mean();
-    for (const step of ['addColumns', 'map', 'buildTwins'] as const) {
-      await at.run.forward('people', step);
-      await mean();
-    }
-    await at.run.forward('people');
-    await mean();
-    await at.run.back('people');
-    await mean();
-    await at.run.forward('people');
-    await mean();
+    await atEveryStep(at, 'people', mean);
     await at.run.forward('cleanup');
     await mean();
     expect(await at.database.sql('select pg_typeof(id)::text as id from orders limit 1')).toEqual([

@@ -29,3 +29,18 @@ export function founded(plan: string, fill: (database: ConnectedDatabase) => Pro
   });
   return at;
 }
+
+/** Before a phase, after each of its steps, after the way back and forward once more. */
+export async function atEveryStep(at: Founded, phase: string, look: () => Promise<unknown>): Promise<void> {
+  await look();
+  for (const step of ['addColumns', 'map', 'buildTwins'] as const) {
+    await at.run.forward(phase, step);
+    await look();
+  }
+  await at.run.forward(phase);
+  await look();
+  await at.run.back(phase);
+  await look();
+  await at.run.forward(phase);
+  await look();
+}

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { founded, onlyPeople } from './founded.js';
+import { atEveryStep, founded, onlyPeople } from './founded.js';
 
 const plan = onlyPeople.replace(
   'phases:',
@@ -60,14 +60,6 @@ describe('Sessions that live through a cutover', () => {
     const all = async () => {
       for (let n = 0; n < 3; n += 1) for (const session of sessions) await work(session);
     };
-    await all();
-    await at.run.forward('people', 'buildTwins');
-    await all();
-    await at.run.forward('people');
-    await all();
-    await at.run.back('people');
-    await all();
-    await at.run.forward('people');
-    await all();
+    await atEveryStep(at, 'people', all);
   }, 60_000);
 });

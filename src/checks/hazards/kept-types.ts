@@ -4,7 +4,6 @@ import type { HazardContext } from './context.js';
 
 /** Functions that take the type of a key and that the cutover may not have compiled anew, as another role owns them. */
 export async function keptTypes({ database, view }: HazardContext): Promise<Hazard[]> {
-  if (view.substitution.members.every(({ before }) => before === null)) return [];
   const found = await database.query<{ called: string; owner: string }>(
     `select p.oid::regprocedure::text as called, pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(p.proowner)) as owner
      ${functionsOfMovedTypes(view)} and not pg_catalog.pg_has_role(p.proowner, 'usage') order by 1`,

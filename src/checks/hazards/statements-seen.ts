@@ -1,3 +1,4 @@
+import { escapePattern } from '../../catalog/escape-pattern.js';
 import type { TableId } from '../../plan/model.js';
 import type { Database } from '../database.js';
 import type { HazardContext } from './context.js';
@@ -44,10 +45,7 @@ async function read({ database, view, plan }: HazardContext): Promise<Seen> {
     incomplete: asked.incomplete,
     since: asked.since,
     count: (table, pattern) => {
-      const name = view
-        .nameOf(table)
-        .toLowerCase()
-        .replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      const name = escapePattern(view.nameOf(table).toLowerCase());
       const regex = pattern(`(?:"?[\\w$]+"?\\.)?"?${name}"?(?![\\w$])`);
       return lower.filter((text) => regex.test(text)).length;
     },

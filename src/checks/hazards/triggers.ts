@@ -1,3 +1,4 @@
+import { escapePattern } from '../../catalog/escape-pattern.js';
 import type { Hazard } from '../../errors.js';
 import { syncTrigger } from '../../substitution/names.js';
 import { rolledBack } from '../database.js';
@@ -80,7 +81,7 @@ function inItsFunction(
   const hazards: Hazard[] = [];
   const whole = [
     '\\b(?:new|old)\\s*\\)?\\s*\\.\\s*\\*',
-    ...transitions.map((name) => `\\*\\s+from\\s+"?${escaped(name)}"?(?![\\w$])`),
+    ...transitions.map((name) => `\\*\\s+from\\s+"?${escapePattern(name)}"?(?![\\w$])`),
   ];
   if (new RegExp(whole.join('|'), 'i').test(source))
     hazards.push({
@@ -92,7 +93,7 @@ function inItsFunction(
     });
   const keys = view.substitution.members.filter((m) => m.table === table && m.before !== null);
   const numbered = keys.filter(({ before }) => {
-    const column = `new\\s*\\.\\s*"?${escaped(before as string)}"?(?![\\w$])`;
+    const column = `new\\s*\\.\\s*"?${escapePattern(before as string)}"?(?![\\w$])`;
     const counts = '\\b(?:nextval|currval|lastval|max)\\s*\\(';
     return new RegExp(`${column}\\s*:?=[^;]*${counts}|${counts}[^;]*\\binto\\s+${column}`, 'i').test(source);
   });
@@ -105,10 +106,6 @@ function inItsFunction(
       remedy: `let it give no number where ${before} is a uuid (pg_typeof(new.${before})), then accept it with a because`,
     });
   return hazards;
-}
-
-function escaped(name: string): string {
-  return name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** PostgreSQL fires triggers in the order of their names' bytes. */
