@@ -1,13 +1,14 @@
 import { quoteIdent, tableId } from '../src/catalog/quote.js';
 import { readCatalog } from '../src/catalog/read.js';
-import { columnsGone, legacyInUse, legacyStoodOn } from '../src/checks/hazards/legacy-in-use.js';
+import { type CountedOn, columnsGone } from '../src/checks/hazards/columns-gone.js';
+import { legacyInUse, legacyStoodOn } from '../src/checks/hazards/legacy-in-use.js';
 import { RekeyError } from '../src/errors.js';
 import { allKinds } from '../src/kinds/all.js';
 import { checkIndexStatement } from '../src/plan/index-statement.js';
-import type { TableId } from '../src/plan/model.js';
+import type { ColumnRef, TableId } from '../src/plan/model.js';
 import { writeFinding } from '../src/postgres/findings.js';
 import { newestOpening } from '../src/postgres/gates.js';
-import { runStatement } from '../src/postgres/journal.js';
+import { runStatement, writeJournal } from '../src/postgres/journal.js';
 import { setMemberState } from '../src/postgres/members.js';
 import { readPhases } from '../src/postgres/phases.js';
 import { dropLegacyWork, type FinishedPhase, tablesOf } from '../src/substitution/cleanup.js';
@@ -40,7 +41,8 @@ export function dropLegacy(
       await assertUnused(work, finished, tablesOf(finished.map((f) => f.view)));
     }
     const tally = new Tally();
-    await runAll(work, dropLegacyWork(finished), tally, async ({ locks }) => {
+    const dropped = await droppedByOthers(work, finished);
+    await runAll(work, dropLegacyWork(finished, dropped), tally, async ({ locks }) => {
       if (typeof locks === 'object') await assertUnused(work, finished, locks.tables);
     });
     await runAll(
@@ -59,15 +61,14 @@ export function dropLegacy(
 
 /** Before the first drop, as an approval may be days old, and of each table under the locks of its own. */
 async function assertUnused(work: StepWork, finished: FinishedPhase[], tables: TableId[]): Promise<void> {
-  const members = finished.flatMap(({ view }) => view.substitution.members);
-  const columns = (pick: (m: Member) => string | null) =>
-    members.flatMap((m) => {
-      const column = pick(m);
-      return column !== null && tables.includes(m.table) ? [{ table: m.table, column }] : [];
-    });
-  const legacy = columns((m) => m.legacy);
+  const columns = countedOn(finished).filter(({ table }) => tables.includes(table));
+  const legacy = finished
+    .flatMap(({ view }) => view.substitution.members)
+    .flatMap((m) =>
+      m.legacy !== null && tables.includes(m.table) ? [{ table: m.table, column: m.legacy }] : [],
+    );
   const hazards = [
-    ...(await columnsGone(work.session, [...legacy, ...columns((m) => m.after)])),
+    ...(await columnsGone(work.session, columns)).renamed,
     ...(await legacyInUse(work.session, legacy)),
     ...(await legacyStoodOn(
       work.session,
@@ -76,6 +77,34 @@ async function assertUnused(work: StepWork, finished: FinishedPhase[], tables: T
     )),
   ];
   if (hazards.length) throw hazardsStop(hazards);
+}
+
+/** Legacy columns, and keys: they get a default. What a reference is called now is nothing to cleanup. */
+function countedOn(finished: FinishedPhase[]): CountedOn[] {
+  return finished.flatMap(({ view }) =>
+    view.substitution.members.flatMap((m) => {
+      const table = view.catalog.tables.find(({ id }) => id === m.table);
+      const num = table?.columns.find(({ name }) => name === m.before)?.num ?? null;
+      const of = { table: m.table, oid: table?.oid ?? 0 };
+      const isKey = m.role === 'key' || m.role === 'surrogate';
+      return [
+        ...(m.legacy === null ? [] : [{ ...of, column: m.legacy, num, isKey: false }]),
+        { ...of, column: m.after, num: null, isKey },
+      ];
+    }),
+  );
+}
+
+/** Noted, as the operator approved the drop of something else. What cleanup itself has dropped is not others' doing. */
+async function droppedByOthers(work: StepWork, finished: FinishedPhase[]): Promise<ColumnRef[]> {
+  const { dropped } = await columnsGone(work.session, countedOn(finished));
+  if (dropped.length && !(await hasDropped(work.session, work.ref.phase)))
+    await writeJournal(work.session, work.scope, {
+      kind: 'note',
+      object: 'columns that others have dropped',
+      detail: { goesOnWithout: dropped.map(({ table, column }) => `${table}.${column}`) },
+    });
+  return dropped;
 }
 
 async function assertApproved(work: StepWork, opening: number | null): Promise<void> {
@@ -139,7 +168,7 @@ async function indexState(work: StepWork, name: string): Promise<'valid' | 'brok
 export function analyzeTables(ref: PhaseRef, attempt: Attempt): Promise<StepResult> {
   return withStep('analyzeTables', ref, attempt, async (work) => {
     const tally = new Tally();
-    const tables = tablesOf((await finishedPhases(work)).map((p) => p.view));
+    const tables = await thatStand(work, tablesOf((await finishedPhases(work)).map((p) => p.view)));
     for (const table of tables) {
       work.heartbeat({ doing: `analyze ${table}` });
       await work.session.execute('set lock_timeout = 0');
@@ -150,6 +179,15 @@ export function analyzeTables(ref: PhaseRef, attempt: Attempt): Promise<StepResu
     await journalStep(work, tally.result());
     return tally.result();
   });
+}
+
+async function thatStand(work: StepWork, tables: TableId[]): Promise<TableId[]> {
+  const rows = await work.session.query<{ at: number }>(
+    `select t.at::int4 as at from pg_catalog.unnest($1::text[]) with ordinality t(name, at)
+     where pg_catalog.to_regclass(t.name) is not null order by t.at`,
+    [tables.map(sqlTable)],
+  );
+  return rows.map(({ at }) => tables[at - 1] as TableId);
 }
 
 async function noteWaste(work: StepWork, tables: string[]): Promise<void> {

@@ -58,7 +58,10 @@ async function movedLater(session: Session, { position }: PhaseRow): Promise<Mov
 }
 
 function closedBy(what: string): string {
-  return `the schema was changed since the cutover: ${what}; take it back and the way is open again`;
+  const how = /(^|; )gone: /.test(what)
+    ? 'a name that is given back opens the way again, without what was dropped there is cleanup only'
+    : 'take it back and the way is open again';
+  return `the schema was changed since the cutover: ${what}; ${how}`;
 }
 
 function closedByWhatStands(found: string[]): string {

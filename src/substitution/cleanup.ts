@@ -1,7 +1,7 @@
 import type { Work } from '../catalog/kind.js';
 import { quoteIdent } from '../catalog/quote.js';
 import { place } from '../kinds/work.js';
-import type { TableId } from '../plan/model.js';
+import type { ColumnRef, TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
 import { topUpSql } from './map.js';
 import type { Domain, Member } from './model.js';
@@ -17,31 +17,36 @@ export interface FinishedPhase {
 }
 
 /**
- * Everything that cleanup drops, in order. First the mapping's last rows; then sync functions stop looking at legacy
+ * Everything that cleanup drops, in order. `dropped`: columns that others have dropped since the cutover; what needs one is
+ * left out. First the mapping's last rows; then sync functions stop looking at legacy
  * columns of other tables, so that tables can lose theirs in any order; legacy indexes go online; then, a table at a
  * time, triggers, legacy columns and the default that stays change in one short transaction.
  */
-export function dropLegacyWork(phases: FinishedPhase[]): Work[] {
+export function dropLegacyWork(phases: FinishedPhase[], dropped: ColumnRef[] = []): Work[] {
   const views = phases.map((p) => p.view);
+  const isDropped: IsDropped = (table, column) =>
+    dropped.some((c) => c.table === table && c.column === column);
   return [
-    ...views.flatMap(fillSurrogates),
-    ...topUps(views),
+    ...views.flatMap((view) => fillSurrogates(view, isDropped)),
+    ...topUps(views, isDropped),
     ...views.flatMap((view) =>
       view.substitution.tables.map((table) =>
         inRekey(syncFunctionSql(view, table, 'closing'), `sync function of ${table}`),
       ),
     ),
     // the sync functions map new rows themselves from now on; these came before
-    ...topUps(views),
+    ...topUps(views, isDropped),
     ...phases.flatMap((p) => p.statements.dropLegacy),
-    ...tablesOf(views).map((table) => dropFromTable(views, table)),
+    ...tablesOf(views).map((table) => dropFromTable(views, table, isDropped)),
     ...views.flatMap(dropOwnThings),
   ];
 }
 
-function topUps(views: PhaseView[]): Work[] {
+type IsDropped = (table: TableId, column: string) => boolean;
+
+function topUps(views: PhaseView[], isDropped: IsDropped): Work[] {
   return views.flatMap((view) =>
-    domainsWithKey(view).map(({ domain, key }) => ({
+    keysThatStand(view, isDropped).map(({ domain, key }) => ({
       ...inRekey(topUpSql(view, domain.root, 'after'), `mapping of ${domain.root}`),
       // a second try finds tables whose legacy columns have gone, after their last rows were mapped
       unless: {
@@ -59,7 +64,7 @@ export function tablesOf(views: PhaseView[]): TableId[] {
   return [...new Set(views.flatMap((view) => view.substitution.tables))];
 }
 
-function dropFromTable(views: PhaseView[], table: TableId): Work {
+function dropFromTable(views: PhaseView[], table: TableId, isDropped: IsDropped): Work {
   const touching = views.filter((view) => view.substitution.tables.includes(table));
   const first = touching[0] as PhaseView;
   const legacy = touching.flatMap((view) =>
@@ -78,9 +83,9 @@ function dropFromTable(views: PhaseView[], table: TableId): Work {
       `alter table ${first.sqlTable(table)} ${legacy.map((c) => `drop column if exists ${quoteIdent(c)}`).join(', ')}`,
     );
   for (const view of touching) {
-    texts.push(...lastingDefaults(view, table));
+    texts.push(...lastingDefaults(view, table, isDropped));
     // in the same transaction: an application that asks for an old key must not look for the column that goes
-    for (const { domain, key } of domainsWithKey(view))
+    for (const { domain, key } of keysThatStand(view, isDropped))
       if (domain.root === table) texts.push(keyLocation(view, table, null, key.after));
   }
   return {
@@ -98,9 +103,11 @@ function dropFromTable(views: PhaseView[], table: TableId): Work {
 }
 
 /** The default that stays is PostgreSQL's own, so that dropping the schema rekey afterwards breaks nothing. */
-function lastingDefaults(view: PhaseView, table: TableId): string[] {
+function lastingDefaults(view: PhaseView, table: TableId, isDropped: IsDropped): string[] {
   return view.substitution.members
-    .filter((m) => m.table === table && (m.role === 'key' || m.role === 'surrogate'))
+    .filter(
+      (m) => m.table === table && (m.role === 'key' || m.role === 'surrogate') && !isDropped(table, m.after),
+    )
     .flatMap((m) => {
       const domain = view.domain(m.domain);
       if (domain.source === 'adopted') return [];
@@ -149,9 +156,9 @@ function dropOwnThings(view: PhaseView): Work[] {
   ];
 }
 
-function domainsWithKey(view: PhaseView): { domain: Domain; key: Member }[] {
+function keysThatStand(view: PhaseView, isDropped: IsDropped): { domain: Domain; key: Member }[] {
   return view.substitution.domains.flatMap((domain) => {
     const key = view.substitution.members.find((m) => m.table === domain.root && m.role === 'key');
-    return key ? [{ domain, key }] : [];
+    return key && !isDropped(key.table, key.after) ? [{ domain, key }] : [];
   });
 }

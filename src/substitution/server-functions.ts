@@ -1,3 +1,5 @@
+import { byNumberFunctions } from './by-number.js';
+
 /**
  * Functions in schema rekey that make key functions inside the server: salt and knots never leave it, and the dry run's
  * `select rekey.make_key_function(...)` is to the letter what a run executes. Part of the schema's creation; idempotent.
@@ -124,4 +126,5 @@ export const serverFunctions: string[] = [
     return v_count;
   end
   $function$`,
+  ...byNumberFunctions,
 ];

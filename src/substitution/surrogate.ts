@@ -10,6 +10,7 @@ import {
   swapTable,
   validateConstraintWork,
 } from '../kinds/work.js';
+import type { TableId } from '../plan/model.js';
 import { sourceColumns } from './key-expression.js';
 import type { Member } from './model.js';
 import { syncTrigger } from './names.js';
@@ -163,11 +164,20 @@ function reference(view: PhaseView, member: Member): ObjectPlan {
 }
 
 /** References to a surrogate that are null beside a whole pair, in whatever way they came about. Changes nothing else. */
-export function fillSurrogates(view: PhaseView): Work[] {
+export function fillSurrogates(
+  view: PhaseView,
+  isDropped: (table: TableId, column: string) => boolean,
+): Work[] {
   return view.substitution.members.flatMap((member) => {
     if (member.role !== 'surrogate-reference') return [];
     const root = rootOf(view, member);
-    const after = (table: string, c: string) => quoteIdent(view.member(table, c)?.after ?? c);
+    const called = (table: string, c: string) => view.member(table, c)?.after ?? c;
+    const after = (table: string, c: string) => quoteIdent(called(table, c));
+    const needed = [root, member].flatMap((m) => [
+      { table: m.table, column: m.after },
+      ...sourceColumns(m).map((c) => ({ table: m.table, column: called(m.table, c) })),
+    ]);
+    if (needed.some((c) => isDropped(c.table, c.column))) return [];
     const pairs = sourceColumns(member).map(
       (c, i) => `p.${after(root.table, sourceColumns(root)[i] as string)} = c.${after(member.table, c)}`,
     );

@@ -20,7 +20,7 @@ export function reverseBody(view: PhaseView, table: TableId, closing: boolean): 
       .map((m) => (closing ? refusedReference(m) : legacyReference(view, m))),
     ...mine.filter((m) => m.role === 'surrogate').map((m) => ownSurrogate(view, m, closing)),
   ];
-  return `declare\n  v_old int8;\nbegin\n${parts.filter(Boolean).join('\n')}\n  return new;\nend`;
+  return parts.filter(Boolean).join('\n');
 }
 
 function ownKey(view: PhaseView, member: Member, closing: boolean): string {

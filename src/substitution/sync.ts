@@ -1,5 +1,6 @@
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
-import type { TableId } from '../plan/model.js';
+import type { ColumnRef, TableId } from '../plan/model.js';
+import { orByNumber, unlessNamesAreGone } from './by-number.js';
 import { forwardExpression, sourceColumns } from './key-expression.js';
 import type { Member } from './model.js';
 import { followFunction, followTrigger, syncFunction, syncTrigger } from './names.js';
@@ -19,7 +20,8 @@ export function syncFunctionSql(
   const name = syncFunction(view.substitution.phase, table);
   const body =
     direction === 'forward' ? forwardBody(view, table) : reverseBody(view, table, direction === 'closing');
-  return functionSql(name, body);
+  const declared = direction === 'forward' ? '' : 'declare\n  v_old int8;\n';
+  return functionSql(name, `${declared}begin\n${orByNumber(view, table, body, direction)}\nend`);
 }
 
 function functionSql(name: string, body: string, schemas: string[] = []): string {
@@ -68,7 +70,7 @@ function forwardBody(view: PhaseView, table: TableId): string {
     return `  if ${changed} or (${owed.join(' and ')}) then\n    ${compute(member)}\n  end if;`;
   });
   const inserts = members.map((member) => `    ${compute(member)}`);
-  return `begin\n  if tg_op = 'INSERT' then\n${inserts.join('\n')}\n    return new;\n  end if;\n${updates.join('\n')}\n  return new;\nend`;
+  return `  if tg_op = 'INSERT' then\n${inserts.join('\n')}\n    return new;\n  end if;\n${updates.join('\n')}`;
 }
 
 function guarded(view: PhaseView, member: Member): string {
@@ -104,15 +106,20 @@ export function followSql(view: PhaseView, table: TableId): Follow | null {
   const key = view.substitution.members.find((m) => m.table === table && m.role === 'key');
   const first = children[0]?.forward;
   if (!key || first?.by !== 'lookup') return null;
+  const named = [{ table, column: key.shadow }];
   const updates = children.map((child) => {
     const forward = child.forward as Extract<Member['forward'], { by: 'lookup' }>;
+    named.push({ table, column: forward.match }, { table: child.table, column: forward.column });
+    named.push({ table: child.table, column: child.shadow });
     return `  update ${view.sqlTable(child.table)} c set ${quoteIdent(child.shadow)} = new.${quoteIdent(key.shadow)}
     where c.${quoteIdent(forward.column)} = new.${quoteIdent(forward.match)} and c.${quoteIdent(child.shadow)} is distinct from new.${quoteIdent(key.shadow)};`;
   });
   const from = quoteIdent(first.from);
+  named.push({ table, column: first.from });
   return follow(
     view,
     table,
+    named,
     `  if tg_op = 'UPDATE' and old.${from} is not distinct from new.${from} then return null; end if;\n${updates.join('\n')}`,
   );
 }
@@ -126,7 +133,11 @@ export function surrogateFollowSql(view: PhaseView, table: TableId): Follow | nu
   const after = (of: TableId, column: string) => quoteIdent(view.member(of, column)?.after ?? column);
   const theirs = sourceColumns(root).map((c) => after(table, c));
   const key = quoteIdent(root.after);
+  const on = (of: TableId, columns: string[]) => columns.map((column) => ({ table: of, column }));
+  const named = on(table, [root.after, ...sourceColumns(root).map((c) => view.member(table, c)?.after ?? c)]);
   const updates = children.flatMap((child) => {
+    const pair = sourceColumns(child).map((c) => view.member(child.table, c)?.after ?? c);
+    named.push(...on(child.table, [child.after, ...pair]));
     const mine = sourceColumns(child).map((c) => after(child.table, c));
     const ref = quoteIdent(child.after);
     const sql = view.sqlTable(child.table);
@@ -135,16 +146,20 @@ export function surrogateFollowSql(view: PhaseView, table: TableId): Follow | nu
       `  update ${sql} c set ${mine.map((c, i) => `${c} = new.${theirs[i]}`).join(', ')} where c.${ref} = new.${key} and (${mine.map((c) => `c.${c} is null`).join(' or ')});`,
     ];
   });
-  return follow(view, table, `  if tg_op = 'UPDATE' then return null; end if;\n${updates.join('\n')}`);
+  return follow(view, table, named, `  if tg_op = 'UPDATE' then return null; end if;\n${updates.join('\n')}`);
 }
 
-function follow(view: PhaseView, table: TableId, body: string): Follow {
+function follow(view: PhaseView, table: TableId, named: ColumnRef[], body: string): Follow {
   const { phase } = view.substitution;
   const name = followTrigger(phase);
   const fn = followFunction(phase, table);
   return {
     name,
-    function: functionSql(fn, `begin\n${body}\n  return null;\nend`, schemasOf(view)),
+    function: functionSql(
+      fn,
+      `begin\n${unlessNamesAreGone(view, named, body)}\n  return null;\nend`,
+      schemasOf(view),
+    ),
     trigger: `create trigger ${quoteIdent(name)} after insert or update on ${view.sqlTable(table)} for each row execute function rekey.${quoteIdent(fn)}()`,
   };
 }

@@ -74,26 +74,6 @@ export async function legacyStoodOn(
   }));
 }
 
-/** Columns that cleanup counts on and that somebody has renamed or dropped since the cutover. Locks: none on tables. */
-export async function columnsGone(database: Database, columns: ColumnRef[]): Promise<Hazard[]> {
-  const gone = await database.query<{ schema: string; name: string; column: string }>(
-    `select l.schema, l.name, l."column" from pg_catalog.json_to_recordset($1::json) as l(schema text, name text, "column" text)
-     where not exists (
-       select from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
-       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-       where n.nspname = l.schema and c.relname = l.name and a.attname = l."column" and not a.attisdropped)
-     order by 1, 2, 3`,
-    [JSON.stringify(placesOf(columns))],
-  );
-  return gone.map(({ schema, name, column }) => ({
-    hazard: 'phase-column-gone',
-    rank: 'stop',
-    on: `${tableId(schema, name)}.${column}`,
-    message: `${tableId(schema, name)} has no column ${column} any more: it was renamed or dropped since the cutover`,
-    remedy: 'give the column its name back, then resolve with retry',
-  }));
-}
-
 function placesOf(columns: ColumnRef[]) {
   return columns.map(({ table, column }) => ({ ...splitTableId(table), column }));
 }
