@@ -37,6 +37,7 @@ export async function judgeDifference(
   direction: 'forward' | 'back',
 ): Promise<Judged> {
   const dependent = await dependentOn(session, columns);
+  const sources = await functionsBehind(session, columns);
   const names = new Set(columns.flatMap((c) => c.names));
   const reserved = new Set(
     columns.flatMap((c) =>
@@ -46,9 +47,10 @@ export async function judgeDifference(
   const mayGoAlong = (name: string): boolean => {
     const kind = name.slice(0, name.indexOf(' '));
     if (!along[direction].includes(kind) || reserved.has(name) || dependent.has(name)) return false;
-    return texts
+    const defined = texts
       .filter((line) => line.startsWith(`${name}: `))
-      .every((line) => !mentions(line.slice(name.length + 2), names));
+      .map((line) => line.slice(name.length + 2));
+    return [...defined, ...(sources.get(name) ?? [])].every((text) => !mentions(text, names));
   };
   const appeared = difference.appeared.filter((name) => !mayGoAlong(name));
   // what is gone or changed has to be as preflight saw it for the validation that follows a cutover
@@ -104,6 +106,41 @@ async function dependentOn(session: Session, columns: readonly MovedColumn[]): P
     [JSON.stringify(wanted)],
   );
   return new Set(rows.map(nameOf));
+}
+
+/**
+ * The sources of the functions that triggers, policies, checks and defaults of these tables run, by the name that a
+ * fingerprint gives these: what is made while keys are UUIDs and counts on them would fail at every write after a way back.
+ */
+async function functionsBehind(
+  session: Session,
+  columns: readonly MovedColumn[],
+): Promise<Map<string, string[]>> {
+  const tables = columns.map((c) => ({ schema: c.schema, name: c.table }));
+  const rows = await session.query<Parameters<typeof nameOf>[0] & { source: string }>(
+    `with target as (
+       select distinct c.oid from pg_catalog.json_to_recordset($1::json) as w(schema text, name text)
+       join pg_catalog.pg_namespace n on n.nspname = w.schema
+       join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.name),
+     thing as (
+       select 'trigger' as kind, 'pg_catalog.pg_trigger'::regclass as classid, g.oid, g.tgrelid as relid, g.tgname as part from pg_catalog.pg_trigger g
+         where not g.tgisinternal
+       union all select 'constraint', 'pg_catalog.pg_constraint'::regclass, k.oid, k.conrelid, k.conname from pg_catalog.pg_constraint k
+       union all select 'policy', 'pg_catalog.pg_policy'::regclass, p.oid, p.polrelid, p.polname from pg_catalog.pg_policy p
+       union all select 'column', 'pg_catalog.pg_attrdef'::regclass, f.oid, f.adrelid, a.attname from pg_catalog.pg_attrdef f
+         join pg_catalog.pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum)
+     select thing.kind, n.nspname as schema, c.relname as object, thing.part,
+       coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) as source
+     from thing join target on target.oid = thing.relid
+     join pg_catalog.pg_depend d on d.classid = thing.classid and d.objid = thing.oid and d.refclassid = 'pg_catalog.pg_proc'::regclass
+     join pg_catalog.pg_proc f on f.oid = d.refobjid
+     join pg_catalog.pg_namespace s on s.oid = f.pronamespace and s.nspname not in ('pg_catalog', 'rekey')
+     join pg_catalog.pg_class c on c.oid = thing.relid join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
+    [JSON.stringify(tables)],
+  );
+  const found = new Map<string, string[]>();
+  for (const row of rows) found.set(nameOf(row), [...(found.get(nameOf(row)) ?? []), row.source]);
+  return found;
 }
 
 const setting = (phase: string) => `others ${phase}`;

@@ -99,6 +99,27 @@ const refused: Change[] = [
     'drop trigger keyed on people',
     'trigger keyed on people',
   ],
+  [
+    'a trigger whose function names a key',
+    `create function tell() returns trigger language plpgsql as $$ begin perform pg_notify('people', new.id::text); return new; end $$;
+     create trigger told after insert on people for each row execute function tell()`,
+    'drop trigger told on people; drop function tell()',
+    'trigger told on people',
+  ],
+  [
+    'a check whose function names a reference',
+    `create function okay(orders) returns boolean language sql immutable as 'select $1.person_id::text <> $$0$$';
+     alter table orders add constraint okay check (okay(orders)) not valid`,
+    'alter table orders drop constraint okay; drop function okay(orders)',
+    'constraint okay on orders',
+  ],
+  [
+    'a policy whose function names a key',
+    `create function mine(text) returns boolean language sql stable as 'select exists (select from people where id::text = $1)';
+     create policy own on orders using (mine(memo))`,
+    'drop policy own on orders; drop function mine(text)',
+    'policy own on orders',
+  ],
   ['a view over a key', 'create view keys as select id from people', 'drop view keys', 'view keys'],
   [
     'a view of whole rows',
