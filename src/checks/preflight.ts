@@ -5,6 +5,7 @@ import type { Database } from './database.js';
 import { adoptedReferences } from './hazards/adopted.js';
 import type { HazardContext, HazardFamily } from './hazards/context.js';
 import { disk } from './hazards/disk.js';
+import { dumpRoles } from './hazards/dump-roles.js';
 import { eventTriggers } from './hazards/event-triggers.js';
 import { keptTypes } from './hazards/kept-types.js';
 import { keyRoom } from './hazards/key-room.js';
@@ -104,6 +105,7 @@ export async function preflightWithoutTables(
     ...(await eventTriggers(database)),
     ...(await privileges(database, null)),
     ...(phase.kind === 'foundation' ? await publicationsOfAll(database, plan, phase) : []),
+    ...(phase.kind === 'foundation' ? await dumpRoles(database) : []),
   ];
   return judge(plan, phase, found);
 }

@@ -55,12 +55,24 @@ export async function judgeDifference(
   const appeared = difference.appeared.filter((name) => !mayGoAlong(name));
   // what is gone or changed has to be as preflight saw it for the validation that follows a cutover
   const stays = (list: string[]) =>
-    direction === 'forward' ? list : list.filter((name) => !mayGoAlong(name));
+    list.filter((name) => !isTuned(name, texts) && (direction === 'forward' || !mayGoAlong(name)));
   const refused = { appeared, gone: stays(difference.gone), changed: stays(difference.changed) };
   const all = [...difference.appeared, ...difference.gone, ...difference.changed];
   const left = new Set([...refused.appeared, ...refused.gone, ...refused.changed]);
   return { along: all.filter((name) => !left.has(name)), refused: left.size > 0 ? refused : null };
 }
+
+/** Storage parameters of a table are the operator's, at any time. */
+function isTuned(name: string, texts: readonly string[]): boolean {
+  if (!name.startsWith('table ')) return false;
+  const without = texts
+    .filter((line) => line.startsWith(`${name}: `))
+    .map((line) => (JSON.parse(line.slice(name.length + 2)) as unknown[]).with(storageParameters, null));
+  return without.length === 2 && JSON.stringify(without[0]) === JSON.stringify(without[1]);
+}
+
+/** Where they stand among what a fingerprint says of a table. */
+const storageParameters = 6;
 
 /** Whole words: a definition is PostgreSQL's own text, so that a name in it is a name or a word of a constant. */
 function mentions(text: string, names: ReadonlySet<string>): boolean {

@@ -24,4 +24,19 @@ describe('Settings that somebody makes on a table while a phase waits', () => {
       storage: 'e',
     });
   }, 60_000);
+
+  it('go along with a cutover and its way back, and whoever owns the table is still looked at', async () => {
+    const set = (factor: number) => at.database.sql(`alter table people set (fillfactor = ${factor})`);
+    await at.run.forward('people', 'buildTwins');
+    await set(70);
+    await at.run.forward('people');
+    await set(60);
+    await at.run.back('people');
+    await at.run.forward('people', 'buildTwins');
+    await set(50);
+    await at.database.sql(`comment on table people is 'who works here'`);
+    await expect(at.run.forward('people')).rejects.toThrow('changed: table people');
+    await at.database.sql('comment on table people is null');
+    await at.run.forward('people');
+  }, 60_000);
 });
