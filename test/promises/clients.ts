@@ -98,6 +98,24 @@ export const promises: Kept[] = [
         'closes the way back by its name, and a rollback changes nothing before it is gone',
       ],
       ['test/fire/tuned.test.ts', 'stay as they are, and a rollback before the cutover ends whole'],
+      [
+        'test/fire/tuned.test.ts',
+        'go along with a cutover and its way back, and whoever owns the table is still looked at',
+      ],
+    ],
+  },
+  {
+    promise:
+      'A moved table, key or reference that the application renames or drops locks no client out at any step; a name that is given back lets the phase go on, and cleanup goes on without what was dropped',
+    tests: [
+      [
+        'test/fire/renamed.test.ts',
+        'renames locks no client out at any step, and with the names back the phase goes there, back and there again',
+      ],
+      [
+        'test/fire/renamed.test.ts',
+        'renames after the cutover stops cleanup with the name it has now where cleanup needs it, and not where it does not',
+      ],
     ],
   },
   {
