@@ -79,6 +79,7 @@ class Clients implements LiveClients {
   private readonly performer: Performer;
   private readonly taken: Taken[] = [];
   private readonly seeds = new Map<TableName, Row[]>();
+  private readonly standing: Row[] = [];
   private readonly numbers: Numbers;
   private readonly loops: Promise<void>[] = [];
   private longest = 0;
@@ -171,6 +172,7 @@ class Clients implements LiveClients {
         deleted: false,
         keys: new Set(key === null ? [] : [key]),
       });
+      if (label.startsWith('standing-')) this.standing.push({ table, label, key });
       if (!label.startsWith('seed-')) continue;
       const rows = this.seeds.get(table) ?? [];
       rows.push({ table, label, key });
@@ -196,7 +198,7 @@ class Clients implements LiveClients {
   ): Promise<void> {
     const { signal } = this.stopping;
     const around: Surroundings = {
-      own: new Map(),
+      own: new Map([['standing', this.standing.map((row) => ({ ...row }))]]),
       // keys are looked up by each for itself
       seeds: new Map([...this.seeds].map(([table, rows]) => [table, rows.map((row) => ({ ...row }))])),
       numbers: this.numbers,

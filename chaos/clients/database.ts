@@ -75,7 +75,7 @@ export function clientUrls(
 
 /**
  * Makes the roles where they are missing, the database unless it is there, schema `shop` in it, and its rows: labels
- * begin with `seed-`, and no client changes them.
+ * begin with `seed-`, and no client changes them, or with `standing-`, and several take them away and make them again.
  */
 export async function createClientTables(
   superuserUrl: string,
@@ -133,6 +133,7 @@ function seedRows(rows: number, seed: number): string {
     insert into accounts (label, customer_id, total) select 'seed-' || n, ${of(rows, 2)}, n from generate_series(1, ${accounts}) n;
     insert into entries (account_id, n, label, amount) select ${of(accounts, 3)}, n, 'seed-' || n, n from generate_series(1, ${some(2)}) n;
     insert into codes (code, label, hits) values (600000000, 'seed-fallback', 0);
+    insert into codes (code, label, hits) select n, 'standing-' || n, 1 from generate_series(1, 3) n;
     insert into codes (code, label, hits) select n * 10, 'seed-' || n, n from generate_series(1, ${some(0.3)}) n;
     insert into code_uses (label, code, fallback) select 'seed-' || n, (${of(some(0.3), 4)}) * 10, case when n % 2 = 0 then 600000000 else (${of(some(0.3), 5)}) * 10 end from generate_series(1, ${some(0.5)}) n;
     insert into profiles (customer_id, label, theme) select n, 'seed-' || n, 'dark' from generate_series(1, ${some(0.5)}) n where n <= ${rows};

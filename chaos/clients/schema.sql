@@ -129,7 +129,8 @@ create table vault_items (
 create table audit_log (
   id bigserial primary key,
   label text not null,
-  operation text not null
+  operation text not null,
+  row_key text
 );
 
 -- for clients whose connection is cut at COMMIT: a row here says that the transaction of that name was committed
@@ -143,7 +144,8 @@ end
 $$;
 create function audit() returns trigger language plpgsql security definer set search_path = shop, pg_temp as $$
 begin
-  insert into audit_log (label, operation) values (new.label, tg_op);
+  -- works with either type, as long as the session plans it anew
+  insert into audit_log (label, operation, row_key) values (new.label, tg_op, new.id::text);
   return null;
 end
 $$;
@@ -156,6 +158,18 @@ $$;
 create trigger customers_touch before update on customers for each row execute function touch();
 create trigger customers_audit after insert or update on customers for each row execute function audit();
 create trigger accounts_tell after insert or update on accounts for each row execute function tell();
+
+-- keeps the key in a record and in a variable of its column's type
+create function account_of(who text) returns text language plpgsql stable as $$
+declare
+  found_row record;
+  its_customer accounts.customer_id%type;
+begin
+  select a.id, a.customer_id into found_row from accounts a where a.label = who;
+  its_customer := found_row.customer_id;
+  return (select c.label from customers c where c.id = its_customer);
+end
+$$;
 
 create view customer_names as select label, n from customers where n > 0;
 

@@ -103,14 +103,12 @@ export function standsOnUnique(object: CatalogObject): boolean {
   return object.kind === 'index' && (object as PlainIndex).shape.unique;
 }
 
-/** But for the index on integers that is set aside, which refuses nothing that the original lets through. */
+/**
+ * The index on integers that is set aside, too: an upsert that names its constraint has that one for its arbiter alone, and
+ * is refused by the other where an upsert by columns would have both.
+ */
 function builtLate(plan: ObjectPlan): ObjectPlan {
-  const [, legacy] = plan.made;
-  const isSetAside = ({ done }: Work) => done?.see === 'index' && done.name === legacy;
-  return {
-    ...plan,
-    buildTwin: plan.buildTwin.map((work) => (isSetAside(work) ? work : { ...work, late: true })),
-  };
+  return { ...plan, buildTwin: plan.buildTwin.map((work) => ({ ...work, late: true })) };
 }
 
 /** Objects that name a member; what names a legacy column of an earlier phase is carried along by PostgreSQL itself. */

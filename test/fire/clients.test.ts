@@ -140,4 +140,17 @@ describe(`Clients of every kind, on PostgreSQL ${version}`, () => {
     );
     expect(report.refusedByTwin).toBe(0);
   }, 120_000);
+
+  it('who upsert, take away and make again what stood before the cutover are refused by nothing after it, nor after the way back', async () => {
+    run = new LocalRun(world.connection, clientPlan().replace(/^.*phase: stock.*\n/m, ''));
+    await run.forward('foundation');
+    await run.forward('clients');
+    load = await start({ rate: 4_000, groups: ['upsert'] });
+    await until('something to do after the cutover', () => sumOf(upserts) > 4_000);
+    await proven(load);
+    await run.back('clients');
+    load = await start({ rate: 4_000, groups: ['upsert'] });
+    await until('something to do after the way back', () => sumOf(upserts) > 3_000);
+    expect((await proven(load)).refusedByTwin).toBe(0);
+  }, 120_000);
 });

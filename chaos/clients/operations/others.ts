@@ -71,6 +71,20 @@ export const otherOperations: Operation[] = [
     { kind: 'read' },
   ),
   single(
+    'star',
+    'a function of plpgsql that keeps keys in variables',
+    async (a) => {
+      const of = a.seed('accounts');
+      const { rows } = await a.session.prepared('account of', 'select account_of($1) as customer', [
+        of.label,
+      ]);
+      const known = a.around.ledger.row('accounts', of.label)?.references.customer_id;
+      if (rows[0]?.customer !== known)
+        throw new WrongAnswer(`the customer of accounts ${of.label} is ${rows[0]?.customer}, was ${known}`);
+    },
+    { kind: 'read' },
+  ),
+  single(
     'idle',
     'a transaction that idles',
     async (a) => {
