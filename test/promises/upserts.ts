@@ -5,6 +5,20 @@ const upserts = 'test/fire/upserts.test.ts';
 export const promises: Kept[] = [
   {
     promise:
+      'Six clients that upsert a key, by columns or by its constraint, while they take it away and make it again are refused by nothing: not while a phase with `twins: late` waits, not after the cutover, not after the way back',
+    tests: [
+      [
+        'test/fire/clients.test.ts',
+        'who upsert are refused by nothing while a phase with twins: late waits for its approval',
+      ],
+      [
+        'test/fire/clients.test.ts',
+        'who upsert, take away and make again what stood before the cutover are refused by nothing after it, nor after the way back',
+      ],
+    ],
+  },
+  {
+    promise:
       'With `twins: late` upserts of sixteen clients on the same values are refused on the named key only, and only around the two swaps; each that was acknowledged counts.',
     tests: [
       [
