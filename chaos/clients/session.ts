@@ -193,6 +193,13 @@ export class Session {
 
   /** The row's key in today's scheme: known, looked up by its label, or translated where the client may not read the table. */
   async key(row: Row): Promise<string> {
+    const key = await this.keyIfKnown(row);
+    if (!key) throw new WrongAnswer(`${row.table} ${row.label}: its key ${row.key} can't be found`);
+    return key;
+  }
+
+  /** Null for a row that is not there and was not when the map came by: nothing translates a key that no row had. */
+  async keyIfKnown(row: Row): Promise<string | null> {
     const uuid = this.hasUuidKey(row.table);
     if (row.key !== null && isUuid(row.key) === uuid) return row.key;
     const column = clientTables[row.table].key;
@@ -201,8 +208,7 @@ export class Session {
       ? []
       : await this.query(`select ${column}::text as key from ${row.table} where label = $1`, [row.label]);
     const key = (found?.key as string | undefined) ?? (await this.translated(row.table, before, uuid));
-    if (!key) throw new WrongAnswer(`${row.table} ${row.label}: its key ${before} can't be found`);
-    row.key = key;
+    if (key) row.key = key;
     return key;
   }
 

@@ -12,7 +12,14 @@ const arbiter = (a: Attempt, columns: string, constraint: string): [string, stri
 async function standing(a: Attempt, then: (key: string, label: string) => Promise<unknown>): Promise<void> {
   const rows = a.around.own.get('standing') ?? [];
   const row = rows[a.turn % rows.length];
-  if (row) await then((await a.key(row)) as string, row.label);
+  if (!row) return;
+  // while nobody had it when the map came by, each maker gives it the same key of its own
+  const key =
+    (await a.session.keyIfKnown(row)) ??
+    (a.session.hasUuidKey('codes')
+      ? `00000000-0000-4000-9000-${row.label.replace(/\D+/, '').padStart(12, '0')}`
+      : row.label.replace(/\D+/, ''));
+  await then(key, row.label);
 }
 
 const hits = (label: string, by: number): Change => ({
