@@ -1,5 +1,4 @@
-import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
-import { atEveryStep, founded } from './founded.js';
+import { id, sameAnswers } from './same-answers.js';
 
 const plan = `version: 1
 plan: shop
@@ -17,9 +16,10 @@ create unique index one_active on orders (person_id) where active;
 insert into orders (person_id, n, active) select n, 1, n % 2 = 0 from generate_series(1, 60) n;
 `;
 /** All that there is, by names: what clients know, whatever the keys are. */
-const look = `select p.name, p.gone, b.name as boss, o.n, o.amount, o.active
-  from people p left join people b on b.id = p.boss_id left join orders o on o.person_id = p.id order by 1, 4`;
-const id = (name: string) => `(select id from people where name = '${name}')`;
+const looks = [
+  `select p.name, p.gone, b.name as boss, o.n, o.amount, o.active
+  from people p left join people b on b.id = p.boss_id left join orders o on o.person_id = p.id order by 1, 4`,
+];
 
 /** Of one session, one after the other; $k is another number each time. What begins with `!` is refused. */
 const forms = `
@@ -81,44 +81,10 @@ delete from people where name = 'b$k'
   .split('\n');
 
 describe('Statements of every form that clients write', () => {
-  const at = founded(plan, (database) => database.sql(schema));
-  let untouched: ConnectedDatabase;
-  beforeAll(async () => {
-    untouched = await connectedDatabase();
-    await untouched.sql(schema);
-  });
-  afterAll(() => untouched?.drop());
-
-  let k = 0;
-  async function answers(database: ConnectedDatabase): Promise<unknown[]> {
-    const client = await database.app();
-    const all: unknown[] = [];
-    for (const form of forms) {
-      const text = form
-        .replace(/^! /, '')
-        .replaceAll('$k', String(k))
-        .replaceAll('$name', `${database.connection}-${k}`);
-      const answer = await client.query(text).then(
-        ({ rowCount, rows }) => ({ rowCount, rows }),
-        ({ code }) => ({ refused: code }),
-      );
-      all.push([form, answer]);
-      expect([form, 'refused' in answer]).toEqual([form, form.startsWith('!')]);
-    }
-    await client.end();
-    return all;
-  }
-  /** The same answers, and afterwards the same rows, as where Rekey never was. */
-  async function mean(): Promise<void> {
-    k += 1;
-    expect(await answers(at.database)).toEqual(await answers(untouched));
-    expect(await at.database.sql(look)).toEqual(await untouched.sql(look));
-  }
+  const { sameAtEveryStep, at } = sameAnswers({ plan, schema, looks, forms });
 
   it('mean the same as in a database that Rekey never saw, at every step, there and back and after cleanup', async () => {
-    await atEveryStep(at, 'people', mean);
-    await at.run.forward('cleanup');
-    await mean();
+    await sameAtEveryStep();
     expect(await at.database.sql('select pg_typeof(id)::text as id from orders limit 1')).toEqual([
       { id: 'uuid' },
     ]);

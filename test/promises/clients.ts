@@ -6,11 +6,15 @@ const proof = 'test/fire/clients-proof.test.ts';
 export const promises: Kept[] = [
   {
     promise:
-      'Statements of every form that clients write (upserts by column, by constraint and by partial index, MERGE, writes in WITH, savepoints, cursors, prepared transactions, views, row types) give the same answers and leave the same rows as in a database that Rekey never saw, at every step, there and back and after cleanup',
+      'Statements of every form that clients write (upserts by column, by constraint and by partial index, MERGE, writes in WITH, savepoints, cursors, prepared transactions, views, row types, and over partial, covering and expression indexes, MATCH FULL, identities, queues by SKIP LOCKED, pages in the order of keys) give the same answers and leave the same rows as in a database that Rekey never saw, at every step, there and back and after cleanup',
     tests: [
       [
         'test/fire/forms.test.ts',
         'mean the same as in a database that Rekey never saw, at every step, there and back and after cleanup',
+      ],
+      [
+        'test/fire/objects.test.ts',
+        'mean the same as in a database that Rekey never saw, in the order of keys, too, at every step, there and back and after cleanup',
       ],
     ],
   },
