@@ -51,7 +51,7 @@ export const serverFunctions: string[] = [
       if v_ids = '{}' then v_ids := array[v_low]; v_times := array[v_now]; v_last := v_now; end if;
       -- rows to come are younger than now
       if v_high < 9223372036854775807 and v_ids[cardinality(v_ids)] <= v_high then
-        v_ids := v_ids || (v_high + 1); v_times := v_times || greatest(v_now, v_last);
+        v_ids := v_ids || (v_high + 1); v_times := v_times || greatest(v_now, v_last) + 1;
       end if;
       -- beyond the last knot: the whole table's pace, at most a second an id
       v_pace := least(greatest((v_times[cardinality(v_times)] - v_times[1]) / greatest(v_ids[cardinality(v_ids)]::numeric - v_ids[1], 1)::float8, 0.001), 1000);
