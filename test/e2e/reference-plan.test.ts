@@ -4,7 +4,7 @@ import { checkAcknowledged } from '../../examples/testapp/clients/ledger.js';
 import { type KnownReference, knownReferences } from '../../examples/testapp/references.js';
 import type { MigrationStatus } from '../../src/decisions/status.js';
 import { rekey } from '../cli/run.js';
-import { testVersions } from '../servers.js';
+import { wholePlanVersions } from '../servers.js';
 import { keepHistory, leaksOf } from './histories.js';
 import { marker, markTexts } from './marker.js';
 import { withoutLimits } from './plan-text.js';
@@ -28,7 +28,7 @@ interface Seen {
   lateApproval: string;
 }
 
-describe.each(testVersions())('The reference plan on PostgreSQL %i, under live clients', (version) => {
+describe.each(wholePlanVersions())('The reference plan on PostgreSQL %i, under live clients', (version) => {
   let stage: Stage;
   let clients: LiveClients;
   let before: Awaited<ReturnType<typeof takeCensus>>;
