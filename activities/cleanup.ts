@@ -12,7 +12,6 @@ import { runStatement, writeJournal } from '../src/postgres/journal.js';
 import { setMemberState } from '../src/postgres/members.js';
 import { readPhases } from '../src/postgres/phases.js';
 import { dropLegacyWork, type FinishedPhase, tablesOf } from '../src/substitution/cleanup.js';
-import type { Member } from '../src/substitution/model.js';
 import { dropRedundantWork } from '../src/substitution/redundant.js';
 import type { Attempt } from './attempt.js';
 import { takePhaseBackup } from './backup.js';

@@ -1,7 +1,6 @@
 import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import type { ColumnRef, TableId } from '../plan/model.js';
 import { sourceColumns } from './key-expression.js';
-import type { Member } from './model.js';
 import type { PhaseView } from './view.js';
 
 /**

@@ -1,7 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { backup } from '../../activities/backup.js';
+import { undoAll } from '../../activities/undo-all.js';
 import { connectionVariable } from '../../src/postgres/environment.js';
-import { LocalRun } from '../activities/local-run.js';
+import { attempt, LocalRun } from '../activities/local-run.js';
 import { figure } from '../figures.js';
-import { connectedDatabase } from '../postgres/database.js';
+import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
 import { testVersions } from '../servers.js';
 import { workshop, workshopPlan } from './boundaries-schema.js';
 import { isStrong, LockWatch, modes, type Taken } from './lock-watch.js';
@@ -24,25 +29,80 @@ const strongest: Record<string, string> = {
   dropLegacy: 'AccessExclusiveLock',
   buildIndexes: 'ShareUpdateExclusiveLock',
   analyzeTables: 'ShareUpdateExclusiveLock',
+  backup: 'AccessShareLock',
+  // from wherever it is, without Temporal
+  undo: 'AccessExclusiveLock',
 };
+const extra = ['backup', 'undo'];
 const stall = 150;
 
 const told = ({ step, mode, relation, statement }: Taken) =>
   `${step}: ${mode} on ${relation} by ${statement.slice(0, 100)}`;
 
+/** Runs with every statement of Rekey's looked at, and answers with what was seen. */
+async function watched(
+  database: ConnectedDatabase,
+  plan: string,
+  work: (run: LocalRun, watch: LockWatch) => Promise<void>,
+): Promise<LockWatch> {
+  const watch = await LockWatch.start(database);
+  process.env[connectionVariable(database.connection)] = watch.url;
+  const run = new LocalRun(database.connection, plan);
+  run.caller = async ({ activity, call }) => {
+    watch.step = activity;
+    return call();
+  };
+  try {
+    await work(run, watch);
+  } finally {
+    run.end();
+    await watch.stop();
+    await database.drop();
+  }
+  expect(watch.errors).toEqual([]);
+  return watch;
+}
+
+const onTables = ({ taken }: LockWatch) => taken.filter(({ kind }) => kind === 'r');
+const rank = (mode: string | undefined) => (mode === undefined ? -1 : modes.indexOf(mode));
+
+/** No stronger than the design says, and what clients wait for by one LOCK, quietly first, under a timeout of the whole statement. */
+function expectBudget(watch: LockWatch): Taken[] {
+  const tables = onTables(watch);
+  expect(tables.filter((t) => rank(t.mode) > rank(strongest[t.step])).map(told)).toEqual([]);
+  const strong = tables.filter(({ mode }) => isStrong(mode));
+  expect(strong.filter(({ statement }) => !/^lock table /i.test(statement)).map(told)).toEqual([]);
+  expect(strong.filter(({ quietly }) => !quietly).map(told)).toEqual([]);
+  expect(
+    strong
+      .filter(({ statementTimeout }) => !(Number(statementTimeout) > 0 && Number(statementTimeout) <= stall))
+      .map(told),
+  ).toEqual([]);
+  // a foreign key lets readers go on; what does not changes catalogs only, or is proven by then
+  const exclusive = strong.filter((t) => t.step === 'buildTwins' && t.mode === 'AccessExclusiveLock');
+  const quick = /not null|check .* not valid$|set_key_default|drop constraint/i;
+  expect(exclusive.map(({ next }) => next).filter((next) => !quick.test(next ?? ''))).toEqual([]);
+  // indexes and sequences go under the locks of their tables; waiting for one has its limit, too
+  const others = watch.taken.filter(
+    (t) => t.kind !== 'r' && isStrong(t.mode) && !/concurrently/i.test(t.statement),
+  );
+  expect(
+    others
+      .filter(
+        ({ lockTimeout, underTable }) =>
+          !(Number(lockTimeout) > 0 && Number(lockTimeout) <= stall && underTable),
+      )
+      .map(told),
+  ).toEqual([]);
+  return strong;
+}
+
 describe.each(testVersions())('Locks on live tables, on PostgreSQL %i', (version) => {
   it('are no stronger than the design says after any statement of any step, and every one that clients wait for is asked for under the budget', async () => {
     const database = await connectedDatabase(version);
     await database.sql(workshop(12));
-    const watch = await LockWatch.start(database);
     const direct = process.env[connectionVariable(database.connection)] as string;
-    process.env[connectionVariable(database.connection)] = watch.url;
-    const run = new LocalRun(database.connection, workshopPlan);
-    run.caller = async ({ activity, call }) => {
-      watch.step = activity;
-      return call();
-    };
-    try {
+    const watch = await watched(database, workshopPlan, async (run, { url }) => {
       await run.forward('foundation');
       // back from before the cutover, back from behind it, and what comes after the last way back
       await run.forward('main', 'buildTwins');
@@ -51,54 +111,27 @@ describe.each(testVersions())('Locks on live tables, on PostgreSQL %i', (version
       await run.back('main');
       process.env[connectionVariable(database.connection)] = direct;
       await run.forward('main');
-      process.env[connectionVariable(database.connection)] = watch.url;
+      process.env[connectionVariable(database.connection)] = url;
       await run.forward('cleanup');
-    } finally {
-      run.end();
-      await watch.stop();
-      await database.drop();
-    }
-    const { taken } = watch;
-    expect(watch.errors).toEqual([]);
+    });
     figure('statements whose locks were looked at', watch.statements, 'statements');
-    const onTables = taken.filter(({ kind }) => kind === 'r');
-    const rank = (mode: string | undefined) => (mode === undefined ? -1 : modes.indexOf(mode));
-    expect(onTables.filter((t) => rank(t.mode) > rank(strongest[t.step])).map(told)).toEqual([]);
-    const reached = (step: string) =>
-      modes[Math.max(-1, ...onTables.filter((t) => t.step === step).map((t) => rank(t.mode)))];
+    const strong = expectBudget(watch);
     // and each is seen at its strongest, so that the looking is known to work; all that buildIndexes runs is sampled
     // only, and an index of a few rows may be there before the first look
+    const reached = (step: string) =>
+      modes[
+        Math.max(
+          -1,
+          ...onTables(watch)
+            .filter((t) => t.step === step)
+            .map((t) => rank(t.mode)),
+        )
+      ];
     const seen = (step: string) => reached(step) ?? (step === 'buildIndexes' ? strongest[step] : undefined);
-    expect(Object.fromEntries(Object.keys(strongest).map((step) => [step, seen(step)]))).toEqual(strongest);
-
-    // what clients wait for is taken by one LOCK, quietly first, under a timeout of the whole statement
-    const strong = onTables.filter(({ mode }) => isStrong(mode));
-    expect(strong.filter(({ statement }) => !/^lock table /i.test(statement)).map(told)).toEqual([]);
-    expect(strong.filter(({ quietly }) => !quietly).map(told)).toEqual([]);
-    expect(
-      strong
-        .filter(
-          ({ statementTimeout }) => !(Number(statementTimeout) > 0 && Number(statementTimeout) <= stall),
-        )
-        .map(told),
-    ).toEqual([]);
-    // a foreign key lets readers go on; what does not changes catalogs only, or is proven by then
-    const exclusive = strong.filter((t) => t.step === 'buildTwins' && t.mode === 'AccessExclusiveLock');
-    const quick = /not null|check .* not valid$|set_key_default|drop constraint/i;
-    expect(exclusive.map(({ next }) => next).filter((next) => !quick.test(next ?? ''))).toEqual([]);
-
-    // indexes and sequences go under the locks of their tables; waiting for one has its limit, too
-    const others = taken.filter(
-      (t) => t.kind !== 'r' && isStrong(t.mode) && !/concurrently/i.test(t.statement),
+    const steps = Object.keys(strongest).filter((step) => !extra.includes(step));
+    expect(Object.fromEntries(steps.map((step) => [step, seen(step)]))).toEqual(
+      Object.fromEntries(steps.map((step) => [step, strongest[step]])),
     );
-    expect(
-      others
-        .filter(
-          ({ lockTimeout, underTable }) =>
-            !(Number(lockTimeout) > 0 && Number(lockTimeout) <= stall && underTable),
-        )
-        .map(told),
-    ).toEqual([]);
     figure('locks that clients wait for, each under the budget', strong.length, 'locks');
   }, 180_000);
 
@@ -167,6 +200,38 @@ describe.each(testVersions())('Locks on live tables, on PostgreSQL %i', (version
     );
   }, 180_000);
 });
+
+it('Locks on live tables are kept by a backup, by twins that come late, and by an undo without Temporal of what is half-way and of what is cut over', async () => {
+  const backups = mkdtempSync(join(tmpdir(), 'rekey-locks-'));
+  process.env.REKEY_BACKUPS = backups;
+  const database = await connectedDatabase();
+  await database.sql(workshop(12));
+  const late = `twins: late\n${workshopPlan}`;
+  try {
+    const watch = await watched(database, late, async (run, looking) => {
+      const undo = async () => {
+        looking.step = 'undo';
+        const { connection } = database;
+        const signal = new AbortController().signal;
+        await undoAll({ connection, by: 'ann', foundation: false, signal, say: () => undefined });
+      };
+      await run.forward('foundation');
+      const ref = await run.forward('main', 'preflight');
+      looking.step = 'backup';
+      await backup(ref, attempt());
+      await run.forward('main', 'buildTwins');
+      await undo();
+      await run.forward('main', 'swapKeys');
+      await undo();
+    });
+    expectBudget(watch);
+    const steps = new Set(onTables(watch).map(({ step }) => step));
+    expect([...steps]).toEqual(expect.arrayContaining(['backup', 'buildTwins', 'swapKeys', 'undo']));
+  } finally {
+    delete process.env.REKEY_BACKUPS;
+    rmSync(backups, { recursive: true, force: true });
+  }
+}, 120_000);
 
 async function tellTimes(sql: (text: string) => Promise<Record<string, unknown>[]>): Promise<void> {
   const held = await sql(

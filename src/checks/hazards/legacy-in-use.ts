@@ -1,4 +1,4 @@
-import { splitTableId, tableId } from '../../catalog/quote.js';
+import { splitTableId } from '../../catalog/quote.js';
 import type { Hazard } from '../../errors.js';
 import type { ColumnRef } from '../../plan/model.js';
 import type { Database } from '../database.js';
