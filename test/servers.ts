@@ -53,7 +53,10 @@ export function testVersions(): number[] {
   return (process.env.REKEY_TEST_VERSIONS || '18,15').split(',').map(Number);
 }
 
-/** For the whole plan under Temporal, which asks no more of a version than the same plan below it: 18 unless said. */
+/**
+ * For what asks no more of a version than `activities/round-trip` does, which has the whole plan below Temporal on all of them:
+ * 18 unless said.
+ */
 export function wholePlanVersions(): number[] {
   return process.env.REKEY_TEST_VERSIONS ? testVersions() : testVersions().slice(0, 1);
 }

@@ -5,7 +5,7 @@ import { proposePlan } from '../../src/plan/propose.js';
 import { keyFactsOf } from '../../src/substitution/key-facts.js';
 import { loadChinook, loadNorthwind } from '../data/load.js';
 import { type ConnectedDatabase, connectedDatabase } from '../postgres/database.js';
-import { testVersions } from '../servers.js';
+import { wholePlanVersions } from '../servers.js';
 import { LocalRun } from './local-run.js';
 import { dumpOf, tableDigests } from './reference-database.js';
 
@@ -78,7 +78,7 @@ const cases: Case[] = [
   },
 ];
 
-describe.each(testVersions())('Databases that others made, on PostgreSQL %i', (version) => {
+describe.each(wholePlanVersions())('Databases that others made, on PostgreSQL %i', (version) => {
   describe.each(cases)('$name with the plan that was proposed from its catalog alone', (one) => {
     let database: ConnectedDatabase;
     let client: Client;
@@ -139,7 +139,7 @@ describe.each(testVersions())('Databases that others made, on PostgreSQL %i', (v
       expect(new Set(await typesOf(one.followed))).toEqual(new Set(['uuid']));
 
       // what differs between versions is in one way there and back
-      if (version === testVersions()[0]) {
+      if (version === wholePlanVersions()[0]) {
         for (const phase of run.tablePhases.reverse()) await run.back(phase);
         expect(await dumpOf(database.ownerUrl, version)).toBe(dump);
         expect(await tableDigests(client)).toEqual(digests);

@@ -20,11 +20,11 @@ import { batchSql } from '../../src/substitution/map.js';
 import { serverFunctions } from '../../src/substitution/server-functions.js';
 import { statementsOf } from '../../src/substitution/statements.js';
 import { PhaseView } from '../../src/substitution/view.js';
-import { sharedPostgres, testVersions } from '../servers.js';
+import { sharedPostgres, wholePlanVersions } from '../servers.js';
 
 const plan = loadPlanText(readFileSync(join(testappDirectory(), 'plan.yaml'), 'utf8'), 'plan.yaml');
 
-test.each(testVersions())(
+test.each(wholePlanVersions())(
   'each phase of the reference plan is found sound before, at and after its cutover, and after its rollback (PostgreSQL %i)',
   async (version) => {
     const { superuserUrl } = await sharedPostgres(version);

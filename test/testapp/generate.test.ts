@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { createTestapp, type Testapp } from '../../examples/testapp/database.js';
 import { generate } from '../../examples/testapp/generate.js';
-import { sharedPostgres, testVersions } from '../servers.js';
+import { sharedPostgres, wholePlanVersions } from '../servers.js';
 
 /** Two databases a server, made once. */
 const password = 'for-tests-only';
@@ -32,7 +32,7 @@ async function digest(url: string): Promise<Record<string, string>> {
   return result;
 }
 
-describe.each(testVersions())('The reference database on PostgreSQL %i', (version) => {
+describe.each(wholePlanVersions())('The reference database on PostgreSQL %i', (version) => {
   const name = `testapp_${process.pid}_${version}`;
   let server: { superuserUrl: string };
   let testapp: Testapp;
