@@ -49,7 +49,8 @@ export function functionsOfMovedTypes(view: PhaseView): string {
       where (${asWritten('m[1]')}, ${asWritten('m[2]')}) in (values ${[...columns].join(', ')})) end`;
 }
 
-const name = '("(?:[^"]|"")+"|[^\\s."%(),;:=]+)';
+/** Quoted, or of what is no blank and no punctuation of ASCII but `_` and `$`: a comment or an operator may stand right before it. */
+const name = '("(?:[^"]|"")+"|[^\\s!-#%-/:-@[-^`{-~]+)';
 
 /** The name that an identifier in a source stands for. */
 const asWritten = (part: string) =>

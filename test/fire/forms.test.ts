@@ -81,12 +81,11 @@ delete from people where name = 'b$k'
   .split('\n');
 
 describe('Statements of every form that clients write', () => {
-  const { sameAtEveryStep, at } = sameAnswers({ plan, schema, looks, forms });
+  const { sameAtEveryStep } = sameAnswers({ plan, schema, looks, forms });
 
-  it('mean the same as in a database that Rekey never saw, at every step, there and back and after cleanup', async () => {
-    await sameAtEveryStep();
-    expect(await at.database.sql('select pg_typeof(id)::text as id from orders limit 1')).toEqual([
-      { id: 'uuid' },
-    ]);
-  }, 120_000);
+  it(
+    'mean the same as in a database that Rekey never saw, at every step, there and back and after cleanup',
+    sameAtEveryStep,
+    120_000,
+  );
 });

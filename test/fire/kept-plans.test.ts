@@ -20,7 +20,7 @@ end $$;
 create trigger audit after insert or update on people for each row execute function audit();
 create function boss_of(who text) returns text language plpgsql as $$
 declare
-  known people.id%type;
+  known/* by its key */people.id%type;
   "Boss" public."people" . "boss_id" %TYPE;
   found_name text;
 begin

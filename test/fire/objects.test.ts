@@ -111,12 +111,11 @@ with recursive up as (select id, name, boss_id, 0 as depth from people where nam
   .split('\n');
 
 describe('Statements over objects of every kind', () => {
-  const { sameAtEveryStep, at } = sameAnswers({ plan, schema, looks, forms });
+  const { sameAtEveryStep } = sameAnswers({ plan, schema, looks, forms });
 
-  it('mean the same as in a database that Rekey never saw, in the order of keys, too, at every step, there and back and after cleanup', async () => {
-    await sameAtEveryStep();
-    expect(await at.database.sql('select pg_typeof(id)::text as id from crm.people limit 1')).toEqual([
-      { id: 'uuid' },
-    ]);
-  }, 120_000);
+  it(
+    'mean the same as in a database that Rekey never saw, in the order of keys, too, at every step, there and back and after cleanup',
+    sameAtEveryStep,
+    120_000,
+  );
 });

@@ -68,6 +68,8 @@ export function sameAnswers({ plan, schema, looks, forms }: Compared): {
       await atEveryStep(at, 'people', mean);
       await at.run.forward('cleanup');
       await mean();
+      const [key] = await at.database.sql('select pg_typeof(id)::text as type from people limit 1');
+      expect(key).toEqual({ type: 'uuid' });
     },
   };
 }

@@ -14,12 +14,9 @@ async function standing(a: Attempt, then: (key: string, label: string) => Promis
   const row = rows[a.turn % rows.length];
   if (!row) return;
   // while nobody had it when the map came by, each maker gives it the same key of its own
-  const key =
-    (await a.session.keyIfKnown(row)) ??
-    (a.session.hasUuidKey('codes')
-      ? `00000000-0000-4000-9000-${row.label.replace(/\D+/, '').padStart(12, '0')}`
-      : row.label.replace(/\D+/, ''));
-  await then(key, row.label);
+  const number = row.label.replace(/\D+/, '');
+  const own = a.session.hasUuidKey('codes') ? `00000000-0000-4000-9000-${number.padStart(12, '0')}` : number;
+  await then((await a.session.keyIfKnown(row)) ?? own, row.label);
 }
 
 const hits = (label: string, by: number): Change => ({
