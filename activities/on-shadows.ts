@@ -1,6 +1,7 @@
 import { RekeyError } from '../src/errors.js';
 import type { Session } from '../src/postgres/session.js';
 import type { PhaseView } from '../src/substitution/view.js';
+import { tablesRenamed } from './names-gone.js';
 import type { PhaseWork } from './phase-work.js';
 
 /**
@@ -38,6 +39,14 @@ export async function standsOnShadows(session: Session, view: PhaseView): Promis
 
 /** Throws SchemaMoved, before a rollback has dropped anything. */
 export async function assertNothingStandsOnShadows({ session, view, ref }: PhaseWork): Promise<void> {
+  const renamed = await tablesRenamed(session, view);
+  if (renamed.length > 0)
+    throw new RekeyError('SchemaMoved', {
+      code: 'schema.moved',
+      message: renamed.join('; '),
+      remedy: 'Give it its name back, then resolve with retry.',
+      where: ref.phase,
+    });
   const found = await standsOnShadows(session, view);
   if (found.length === 0) return;
   throw new RekeyError('SchemaMoved', {

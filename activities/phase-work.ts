@@ -14,6 +14,7 @@ import { PhaseView } from '../src/substitution/view.js';
 import type { Attempt } from './attempt.js';
 import type { PhaseRef, StepResult } from './contract.js';
 import { isExhausted, isExhaustedUntold, remedyOnceGivenUp } from './give-up.js';
+import { withNames } from './names-gone.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { Tally } from './run-work.js';
 
@@ -111,7 +112,7 @@ export function withPhase<R>(
   range?: { table: string; range: number },
 ): Promise<R> {
   const made = range === undefined ? 'now' : 'when asked';
-  return withStep(step, ref, attempt, async (work) => fn(await toPhaseWork(work, made)), range);
+  return withStep(step, ref, attempt, async (work) => named(await toPhaseWork(work, made), fn), range);
 }
 
 /**
@@ -125,9 +126,11 @@ export function undoPhase(
   fn: (work: PhaseWork) => Promise<StepResult>,
 ): Promise<StepResult> {
   return withStep(step, ref, attempt, async (work) =>
-    work.record.catalogDocument === null ? new Tally().result() : fn(await toPhaseWork(work)),
+    work.record.catalogDocument === null ? new Tally().result() : named(await toPhaseWork(work), fn),
   );
 }
+
+const named = <R>(work: PhaseWork, fn: (work: PhaseWork) => Promise<R>) => withNames(work, () => fn(work));
 
 /** Nothing that the swapped keys stand on may go: the way back swaps them first. */
 export function assertSwappedBack(work: PhaseWork): void {

@@ -11,6 +11,7 @@ import { connectionUrl } from './connection-url.js';
 import type { PhaseRef, PreflightResult } from './contract.js';
 import { groundOf } from './ground.js';
 import { lookBeforeChange } from './look.js';
+import { withNames } from './names-gone.js';
 import { legacyColumnsOf } from './phase-documents.js';
 import {
   buildPhase,
@@ -28,7 +29,9 @@ import {
 export function preflight(ref: PhaseRef, attempt: Attempt): Promise<PreflightResult> {
   return withStep('preflight', ref, attempt, async (work) => {
     const tables = await groundWork(work);
-    const found = await lookBeforeChange(work, tables);
+    const look = () => lookBeforeChange(work, tables);
+    // of a phase that was ended half-way names may be gone since
+    const found = tables ? await withNames(tables, look) : await look();
     const fingerprint = tables ? await keepGround(tables) : '';
     const result = { ...found, fingerprint: fingerprint.slice(0, 12) };
     await journalStep(work, result);

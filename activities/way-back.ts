@@ -6,6 +6,7 @@ import type { Attempt } from './attempt.js';
 import { hasDropped } from './brief.js';
 import type { PhaseRef, WayBack } from './contract.js';
 import { type MovedLater, oidsOf, whatClosesTheWayBack } from './ground.js';
+import { tablesRenamed } from './names-gone.js';
 import { inWords, standsOnShadows } from './on-shadows.js';
 import { catalogOf, legacyColumnsOf, planOf } from './phase-documents.js';
 import { buildPhase, withStep } from './phase-work.js';
@@ -32,6 +33,12 @@ export async function wayBackNow(session: Session, row: PhaseRow): Promise<WayBa
   const catalog = await catalogOf(session, row);
   const built = buildPhase(plan, phase, catalog, await legacyColumnsOf(session, row.phase));
   if (!row.cutOver) {
+    const renamed = await tablesRenamed(session, built.view);
+    if (renamed.length > 0)
+      return {
+        open: false,
+        because: `${renamed.join('; ')}; give it its name back and the way is open again`,
+      };
     const found = await standsOnShadows(session, built.view);
     return found.length === 0 ? answer : { open: false, because: closedByWhatStands(found) };
   }

@@ -30,7 +30,8 @@ export function dumpDifference(
     found.gone.push(...minus(old, now).filter(ours));
     found.appeared.push(...minus(now, old).filter(ours));
     // the same lines in another order
-    if (names.length === 0 && minus(old, now).length + minus(now, old).length === 0)
+    const moved = linesOf(old).join('\n') !== linesOf(now).join('\n');
+    if (names.length === 0 && moved && minus(old, now).length + minus(now, old).length === 0)
       found.appeared.push(header);
   }
   return found;
@@ -60,18 +61,24 @@ function entriesOf(dump: string): Map<string, string> {
   return entries;
 }
 
-/** A comma more at a line's end says only that another column follows. */
 function minus(from: string, what: string): string[] {
-  const lines = (text: string) => text.split('\n').map((line) => line.replace(/,$/, ''));
-  const there = new Set(lines(what));
-  return lines(from).filter((line) => line.trim() !== '' && !there.has(line));
+  const there = new Set(linesOf(what));
+  return linesOf(from).filter((line) => !there.has(line));
+}
+
+/** A comma more at a line's end says only that another column follows, and no semicolon that something stands behind the columns. */
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/[,;]$/, ''))
+    .filter((line) => line.trim() !== '');
 }
 
 /** The names in a text; of a fingerprint's name, `column phone on people`, only what it names and not its table. */
 function wordsOf(text: string): string[] {
   return (
     text
-      .replace(/^(?:column|constraint|trigger|policy|rule|publication|child) (.*) on .*$/, '$1')
+      .replace(/^(?:column|constraint|trigger|policy|rule|publication|child|parent) (.*) on .*$/, '$1')
       .replace(/^(?:index|statistics|view|function|table) /, '')
       .match(/[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []
   );

@@ -92,5 +92,8 @@ thing as (
   union all
   select 'child', t.nspname, t.relname, i.inhrelid::regclass::text::name, pg_catalog.jsonb_build_array(i.inhseqno)
   from target t join pg_catalog.pg_inherits i on i.inhparent = t.oid
+  union all
+  select 'parent', t.nspname, t.relname, i.inhparent::regclass::text::name, pg_catalog.jsonb_build_array(i.inhseqno)
+  from target t join pg_catalog.pg_inherits i on i.inhrelid = t.oid
 )
 select kind, schema, object, part, how::text as how from thing`;

@@ -55,6 +55,9 @@ const tables: string[] = [
   state text not null check (state in ('shadow', 'cut-over', 'cleaned'))
 )`,
   `create unique index if not exists member_key on rekey.member (phase, table_name, coalesce(shadow, ''), coalesce(column_before, ''))`,
+  // it has no key, and a publication of all tables would refuse to have it changed
+  `do $$ begin if (select relreplident from pg_catalog.pg_class where oid = 'rekey.member'::regclass) <> 'f' then
+  alter table rekey.member replica identity full; end if; end $$`,
   `create table if not exists rekey.journal (
   id bigint generated always as identity primary key,
   at timestamptz not null default pg_catalog.clock_timestamp(),

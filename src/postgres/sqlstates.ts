@@ -151,19 +151,22 @@ export const postgresErrors: Record<string, PostgresErrorKind> = {
     type: 'StepFailed',
     code: 'postgres.missing',
     message: 'a table or view is not there',
-    remedy: 'Find out who dropped or renamed it, then resolve with retry or rollback.',
+    remedy:
+      '`rekey findings` names it. Find out who dropped or renamed it, then resolve with retry or rollback.',
   },
   '42703': {
     type: 'StepFailed',
     code: 'postgres.missing',
     message: 'a column is not there',
-    remedy: 'Find out who dropped or renamed it, then resolve with retry or rollback.',
+    remedy:
+      '`rekey findings` names it. Find out who dropped or renamed it, then resolve with retry or rollback.',
   },
   '42704': {
     type: 'StepFailed',
     code: 'postgres.missing',
     message: 'an object is not there',
-    remedy: 'Find out who dropped or renamed it, then resolve with retry or rollback.',
+    remedy:
+      '`rekey findings` names it. Find out who dropped or renamed it, then resolve with retry or rollback.',
   },
   '42883': {
     type: 'StepFailed',

@@ -18,9 +18,15 @@ export function orByNumber(
   const members =
     direction === 'forward' ? forwardMembers(view, table) : reverseMembers(view, table, direction);
   const asked = `${quoteLiteral(JSON.stringify(members))}::jsonb`;
-  return `  begin\n${body}\n    return new;\n  exception when undefined_column or undefined_table then
+  return `  begin\n${body}\n    return new;\n  exception when ${cannotGoByName} then
     return jsonb_populate_record(new, rekey.sync_by_number_${direction === 'forward' ? 'forward' : 'reverse'}(tg_relid, tg_op, to_jsonb(new), to_jsonb(old), ${asked}));\n  end;`;
 }
+
+/**
+ * A name is gone, or (42804) a column has another type than when the session first ran the function: plpgsql keeps the types
+ * of NEW for the life of a session.
+ */
+const cannotGoByName = 'undefined_column or undefined_table or datatype_mismatch';
 
 interface ByFunction {
   shadow: string;
@@ -94,7 +100,7 @@ function reverseMembers(view: PhaseView, table: TableId, direction: 'reverse' | 
  */
 export function unlessNamesAreGone(view: PhaseView, named: ColumnRef[], body: string): string {
   const names = JSON.stringify(named.map(({ table, column }) => [view.sqlTable(table), column]));
-  return `  begin\n${body}\n  exception when undefined_column or undefined_table then
+  return `  begin\n${body}\n  exception when ${cannotGoByName} then
     if rekey.names_stand(${quoteLiteral(names)}::jsonb) then raise; end if;\n  end;`;
 }
 

@@ -72,7 +72,7 @@ update people set boss_id = ${id('p24')} where current of at
 commit
 do $$ declare r people.id%type; begin select id into r from people where name = 'p16'; insert into people (name, boss_id) values ('block$k', r); end $$
 do $$ declare r record; begin for r in select * from people where name in ('p17', 'p18') order by name loop update people set boss_id = r.id where name = 'p19'; end loop; end $$
-! insert into orders (person_id, n) select id, 1 from people where name = 'p10'
+! insert into orders (person_id, n, active) select id, 1, false from people where name = 'p10'
 ! delete from people where name = 'p4'
 ! insert into orders (person_id, n) values (null, 1)
 delete from people where name = 'b$k'

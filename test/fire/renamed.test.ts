@@ -210,8 +210,8 @@ describe('A column or table of the phase that the application', () => {
     const said = await run.forward('cleanup').catch((e) => e.message);
     for (const name of ['people.id', 'visits.legacy_id', 'profiles'])
       expect(said).toContain(`phase-column-gone on ${name}`);
-    expect(said).toContain('people.id was renamed since the cutover: it is called person_key now');
-    expect(said).toContain('profiles was renamed since the cutover: it is called cards now');
+    expect(said).toContain('people.id was renamed: it is called person_key now');
+    expect(said).toContain('profiles was renamed: it is called cards now');
     expect(said).not.toContain('person_id');
     await database.sql(`alter table people rename person_key to id; alter table visits rename old to legacy_id;
       alter table cards rename to profiles`);

@@ -44,7 +44,7 @@ export function sameAnswers({ plan, schema, looks, forms }: Compared): {
         .replaceAll('$name', `${database.connection}-${k}`);
       const answer = await client.query(text).then(
         ({ rowCount, rows }) => ({ rowCount, rows }),
-        ({ code }) => ({ refused: code }),
+        ({ code, constraint, column }) => ({ refused: code, constraint, column }),
       );
       all.push([form, answer]);
       expect([form, 'refused' in answer ? answer.refused : '']).toEqual([

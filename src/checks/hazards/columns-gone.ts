@@ -67,7 +67,7 @@ function hasAnotherName(on: string, now: string): Hazard {
     hazard: 'phase-column-gone',
     rank: 'stop',
     on,
-    message: `${on} was renamed since the cutover: it is called ${now} now`,
+    message: `${on} was renamed: it is called ${now} now`,
     remedy: 'give it its name back, then resolve with retry',
   };
 }
