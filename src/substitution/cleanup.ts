@@ -1,5 +1,5 @@
 import type { Work } from '../catalog/kind.js';
-import { quoteIdent } from '../catalog/quote.js';
+import { quoteIdent, quoteLiteral } from '../catalog/quote.js';
 import { place } from '../kinds/work.js';
 import type { ColumnRef, TableId } from '../plan/model.js';
 import { inRekey } from './add-columns.js';
@@ -102,7 +102,10 @@ function dropFromTable(views: PhaseView[], table: TableId, isDropped: IsDropped)
   };
 }
 
-/** The default that stays is PostgreSQL's own, so that dropping the schema rekey afterwards breaks nothing. */
+/**
+ * The default that stays is PostgreSQL's own, so that dropping the schema rekey afterwards breaks nothing. One that somebody
+ * has set since the cutover stays: Rekey gives a key none before.
+ */
 function lastingDefaults(view: PhaseView, table: TableId, isDropped: IsDropped): string[] {
   return view.substitution.members
     .filter(
@@ -112,7 +115,7 @@ function lastingDefaults(view: PhaseView, table: TableId, isDropped: IsDropped):
       const domain = view.domain(m.domain);
       if (domain.source === 'adopted') return [];
       return [
-        `alter table ${view.sqlTable(table)} alter column ${quoteIdent(m.after)} set default ${defaultExpression(view.version, domain.version)}`,
+        `select rekey.set_lasting_default(${[view.schemaOf(table), view.nameOf(table), m.after, defaultExpression(view.version, domain.version)].map(quoteLiteral).join(', ')})`,
       ];
     });
 }

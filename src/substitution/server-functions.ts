@@ -101,6 +101,15 @@ export const serverFunctions: string[] = [
   end
   $function$`,
 
+  // Under the lock of the caller's transaction, so that nobody sets one between the look and the change.
+  `create or replace function rekey.set_lasting_default(p_schema text, p_table text, p_column text, p_expression text) returns void
+  language plpgsql volatile set search_path = pg_catalog as $function$
+  begin
+    if exists (select from pg_attribute a where a.attrelid = format('%I.%I', p_schema, p_table)::regclass and a.attname = p_column and a.atthasdef) then return; end if;
+    execute format('alter table %I.%I alter column %I set default %s', p_schema, p_table, p_column, p_expression);
+  end
+  $function$`,
+
   // Keys that the application brought after a cutover are kept over a rollback: the key function gives them again. Such
   // a function is no longer one expression (6 to 8 us a call), so that only a domain with brought keys pays for them.
   `create or replace function rekey.keep_brought_keys(p_domain text, p_function text) returns int8

@@ -126,4 +126,21 @@ describe('While a phase is under way, and clients are connected', () => {
       ),
     ).toEqual([{ target: 500 }]);
   }, 60_000);
+
+  it('a default that somebody gave a key after the cutover stays in cleanup, and one is set where there is none', async () => {
+    await run.forward('people');
+    await database.sql('alter table people alter id set default gen_random_uuid()');
+    await writes();
+    await run.forward('cleanup');
+    await database.sql('drop schema rekey cascade');
+    expect(
+      await database.sql(
+        `select adrelid::regclass::text as table, pg_get_expr(adbin, adrelid) as given from pg_attrdef order by 1`,
+      ),
+    ).toEqual([
+      { table: 'orders', given: 'uuidv7()' },
+      { table: 'people', given: 'gen_random_uuid()' },
+    ]);
+    await writes();
+  }, 60_000);
 });

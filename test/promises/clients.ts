@@ -124,6 +124,34 @@ export const promises: Kept[] = [
   },
   {
     promise:
+      'A key or reference that gets a wider type while sync triggers stand refuses nobody; what is renamed or dropped is named by the step that misses it; a default that somebody gave a key after the cutover stays',
+    tests: [
+      [
+        'test/fire/made-meanwhile.test.ts',
+        'a reference that is renamed or a table that is dropped is named by the next step, and a rollback leaves it as it is',
+      ],
+      [
+        'test/fire/made-meanwhile.test.ts',
+        'a publication of all tables stops the next step by its name, and keeps neither a rollback nor clients from their work',
+      ],
+      [
+        'test/fire/made-meanwhile.test.ts',
+        'a default that somebody gave a key after the cutover stays in cleanup, and one is set where there is none',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Over quoted and 63-byte names, smallint keys, mutual and self references, SET NULL of one column, nulls that are not distinct, unlogged tables and triggers that change references, statements mean the same at every step, and are refused in the name of the same constraint',
+    tests: [
+      [
+        'test/fire/odd-names.test.ts',
+        'mean the same as in a database that Rekey never saw, and are refused in the name of the same constraint, at every step, there and back and after cleanup',
+      ],
+    ],
+  },
+  {
+    promise:
       'Applications of twelve kinds (ORM, select *, inserts and COPY without column names, contended upserts, deferred and self-referring rows, changed keys, cascades, both lock orders, reports, idle transactions, COPY, loaders under replica role, tenants under row security) lose nothing while a phase goes forward, back, forward again and is cleaned up: each operation is acknowledged and kept, refused as the schema demands, or tried once more at a change of the schema',
     tests: [
       [
