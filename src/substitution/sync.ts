@@ -114,13 +114,14 @@ export function followSql(view: PhaseView, table: TableId): Follow | null {
     return `  update ${view.sqlTable(child.table)} c set ${quoteIdent(child.shadow)} = new.${quoteIdent(key.shadow)}
     where c.${quoteIdent(forward.column)} = new.${quoteIdent(forward.match)} and c.${quoteIdent(child.shadow)} is distinct from new.${quoteIdent(key.shadow)};`;
   });
-  const from = quoteIdent(first.from);
+  // by jsonb: no plan of this expression would be made anew when the column gets another type (42804)
+  const from = (row: 'old' | 'new') => `to_jsonb(${row}) -> ${quoteLiteral(first.from)}`;
   named.push({ table, column: first.from });
   return follow(
     view,
     table,
     named,
-    `  if tg_op = 'UPDATE' and old.${from} is not distinct from new.${from} then return null; end if;\n${updates.join('\n')}`,
+    `  if tg_op = 'UPDATE' and ${from('old')} is not distinct from ${from('new')} then return null; end if;\n${updates.join('\n')}`,
   );
 }
 

@@ -143,4 +143,41 @@ describe('While a phase is under way, and clients are connected', () => {
     ]);
     await writes();
   }, 60_000);
+
+  it('a wider type of an adopted key refuses nobody who changes its row, and its children follow', async () => {
+    const plan = `version: 1
+plan: bound
+phases:
+  - { phase: foundation, kind: foundation }
+  - { phase: cards, tables: [people, { table: cards, key: { adopt: person_id, as: id } }] }
+`;
+    const other = await connectedDatabase();
+    const client = await other.app();
+    await other.sql(schema);
+    await other.sql(`create table cards (card_id serial primary key, person_id integer not null unique references people);
+      create table visits (what text unique, card_id integer references cards);
+      insert into cards (person_id) select id from people where id <= 5;
+      insert into visits select 'v' || card_id, card_id from cards`);
+    const bound = new LocalRun(other.connection, plan);
+    await bound.forward('foundation');
+    await bound.forward('cards', 'map');
+    const hands = async (from: number, to: number) => {
+      await client.query('update cards set person_id = $2::int8 where person_id = $1::int8', [from, to]);
+      const follows = await other.sql(
+        `select v.card_id_uuid = p.uuid_id as follows from visits v join cards c on c.card_id = v.card_id
+           join people p on p.id = c.person_id where p.id = ${to}`,
+      );
+      expect(follows).toEqual([{ follows: true }]);
+    };
+    await hands(1, 11);
+    await other.sql('alter table cards alter person_id type bigint');
+    await hands(2, 12);
+    await expect(bound.forward('cards')).rejects.toMatchObject({
+      code: 'schema.moved',
+      message: expect.stringContaining('column person_id on cards'),
+    });
+    await bound.back('cards');
+    bound.end();
+    await other.drop();
+  }, 60_000);
 });
